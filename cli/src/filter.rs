@@ -25,7 +25,7 @@ struct Condition {
     text: String,
     name: String,
     operator: &'static str,
-    value: Value,
+    value: Operand,
     met: Met,
 }
 
@@ -46,7 +46,7 @@ struct Met {
 }
 
 /// What arguments are compared with.
-struct Value {
+struct Operand {
     /// Without its quotes.
     text: String,
     /// It had quotes, and so means a text.
@@ -149,7 +149,7 @@ impl Condition {
         }
         let operator = if operator == "==" { "=" } else { operator };
         let (text, name) = (text.to_owned(), name.to_owned());
-        Ok(Self { text, name, operator, value: Value::parse(value), met: Met::default() })
+        Ok(Self { text, name, operator, value: Operand::parse(value), met: Met::default() })
     }
 
     /// Whether an argument of this name meets the condition. One that is secret, or whose text isn't kept, never does.
@@ -202,7 +202,7 @@ impl Condition {
 
 impl Met {
     /// Whether an argument meets a condition; `None` if that isn't known.
-    fn holds(&mut self, argument: &Argument, operator: &str, value: &Value) -> Option<bool> {
+    fn holds(&mut self, argument: &Argument, operator: &str, value: &Operand) -> Option<bool> {
         let text = argument.text();
         let holds = match operator {
             "=" | "!=" => {
@@ -238,7 +238,7 @@ impl Met {
         holds
     }
 
-    fn equals(&mut self, argument: &Argument, value: &Value) -> Option<bool> {
+    fn equals(&mut self, argument: &Argument, value: &Operand) -> Option<bool> {
         let (text, digest) = (argument.text(), argument.digest().to_string());
         // What `ndcache hash` prints names an array by its content, whatever its text is; digits of it where the text is
         // no value, that might have them.
@@ -253,7 +253,7 @@ impl Met {
     }
 }
 
-impl Value {
+impl Operand {
     fn parse(text: &str) -> Self {
         let inside = quoted(text);
         let number = if inside.is_none() { Number::parse(text) } else { None };
@@ -411,7 +411,7 @@ mod tests {
     #[test]
     fn numbers_are_compared_as_numbers_and_with_numbers_alone() {
         use Ordering::{Equal, Greater, Less};
-        let order = |text: &str, value: &str| Value::parse(value).order(text);
+        let order = |text: &str, value: &str| Operand::parse(value).order(text);
         assert_eq!(order("10", "9"), Some(Some(Greater)));
         assert_eq!(order("1.0", "1"), Some(Some(Equal)));
         assert_eq!(order("18446744073709551615", "18446744073709551614"), Some(Some(Greater)));
@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_text_is_itself_with_and_without_its_quotes() {
-        let is = |text: &str, value: &str| Value::parse(value).is(text);
+        let is = |text: &str, value: &str| Operand::parse(value).is(text);
         for (text, value) in [
             ("'data/a.npy'", "data/a.npy"),
             ("'data/a.npy'", "'data/a.npy'"),

@@ -28,7 +28,7 @@ pub(crate) struct Out {
 }
 
 /// A list in a document that is being printed.
-pub(crate) struct List {
+pub(crate) struct DocumentList {
     /// What stands before its first item, between two of them, and behind the last one.
     before: &'static str,
     between: &'static str,
@@ -129,7 +129,7 @@ impl Out {
     }
 
     /// Begins the document of a command whose list of this name is of any length: its items are printed as they come.
-    pub(crate) fn begin_list(&mut self, mut document: Value, name: &str) -> Outcome<List> {
+    pub(crate) fn begin_list(&mut self, mut document: Value, name: &str) -> Outcome<DocumentList> {
         if let Value::Object(fields) = &mut document {
             fields.insert(name.to_owned(), json!([]));
         }
@@ -141,18 +141,18 @@ impl Out {
         let (begin, end) = text.split_once(&open).unwrap_or((&text, ""));
         self.bytes(begin.as_bytes())?;
         self.bytes(open.as_bytes())?;
-        Ok(List { before, between, after, end: end.to_owned(), has_items: false })
+        Ok(DocumentList { before, between, after, end: end.to_owned(), has_items: false })
     }
 
     /// Prints the next item of a list, which [`item_text`] has made.
-    pub(crate) fn list_item(&mut self, list: &mut List, item: &str) -> Outcome<()> {
+    pub(crate) fn list_item(&mut self, list: &mut DocumentList, item: &str) -> Outcome<()> {
         let has_items = std::mem::replace(&mut list.has_items, true);
         self.bytes(if has_items { list.between } else { list.before }.as_bytes())?;
         self.bytes(item.as_bytes())
     }
 
     /// Prints what stands behind a list in its document.
-    pub(crate) fn end_list(&mut self, list: List) -> Outcome<()> {
+    pub(crate) fn end_list(&mut self, list: DocumentList) -> Outcome<()> {
         self.bytes(if list.has_items { list.after } else { "" }.as_bytes())?;
         self.bytes(list.end.as_bytes())
     }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 /// No variable of Cargo's says either, but the macros run inside of the compiler.
-struct Arguments {
+struct CompilerArguments {
     edition: String,
     crates: Vec<String>,
 }
@@ -19,15 +19,15 @@ pub(crate) fn is_crate(name: &str) -> bool {
     STANDARD.contains(&name) || arguments().crates.iter().any(|known| known == name)
 }
 
-fn arguments() -> &'static Arguments {
-    static ARGUMENTS: OnceLock<Arguments> = OnceLock::new();
+fn arguments() -> &'static CompilerArguments {
+    static ARGUMENTS: OnceLock<CompilerArguments> = OnceLock::new();
     ARGUMENTS.get_or_init(|| read(std::env::args_os().filter_map(|argument| argument.into_string().ok())))
 }
 
-fn read(arguments: impl Iterator<Item = String>) -> Arguments {
+fn read(arguments: impl Iterator<Item = String>) -> CompilerArguments {
     let mut arguments = arguments.flat_map(expanded);
     // Without the option, the compiler takes the first edition.
-    let mut read = Arguments { edition: "2015".to_owned(), crates: Vec::new() };
+    let mut read = CompilerArguments { edition: "2015".to_owned(), crates: Vec::new() };
     while let Some(argument) = arguments.next() {
         let (option, value) = match argument.split_once('=') {
             Some((option @ ("--edition" | "--extern"), value)) => (option.to_owned(), value.to_owned()),

@@ -24,22 +24,23 @@ fn flat_tree(tree: TokenTree) -> TokenStream {
 pub(crate) fn opened_list(tokens: TokenStream) -> TokenStream {
     let mut opened = TokenStream::new();
     let mut trees = tokens.into_iter().peekable();
-    let mut part = Part::Start;
+    let mut part = ListPosition::Start;
     while let Some(tree) = trees.next() {
         let ends = trees.peek().is_none_or(|next| is_mark(next, ','));
         let next = match &tree {
-            mark if is_mark(mark, ',') => Part::Start,
-            mark if is_mark(mark, '=') && part == Part::Name => Part::Value,
-            TokenTree::Ident(_) | TokenTree::Group(_) if part == Part::Start => Part::Name,
-            _ => Part::Rest,
+            mark if is_mark(mark, ',') => ListPosition::Start,
+            mark if is_mark(mark, '=') && part == ListPosition::Name => ListPosition::Value,
+            TokenTree::Ident(_) | TokenTree::Group(_) if part == ListPosition::Start => ListPosition::Name,
+            _ => ListPosition::Rest,
         };
         match tree {
             TokenTree::Group(group)
-                if group.delimiter() == Delimiter::None && (part == Part::Start || part == Part::Value && ends) =>
+                if group.delimiter() == Delimiter::None
+                    && (part == ListPosition::Start || part == ListPosition::Value && ends) =>
             {
                 opened.extend(opened_list(group.stream()));
             }
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis && part == Part::Name => {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis && part == ListPosition::Name => {
                 opened.extend([with_stream(&group, opened_list(group.stream()))]);
             }
             tree => opened.extend([tree]),
@@ -51,7 +52,7 @@ pub(crate) fn opened_list(tokens: TokenStream) -> TokenStream {
 
 /// Where the next token of a list stands.
 #[derive(Clone, Copy, PartialEq)]
-enum Part {
+enum ListPosition {
     Start,
     Name,
     Value,

@@ -28,8 +28,8 @@ thread_local! {
 }
 
 /// What counts of an item, and its helpers.
-pub(crate) struct Found {
-    pub(crate) counts: CodeScope,
+pub(crate) struct ItemCode {
+    pub(crate) scope: CodeScope,
     /// The expression of type `Helpers`.
     pub(crate) helpers: TokenStream,
     /// What macros of the crate do to its text.
@@ -39,26 +39,26 @@ pub(crate) struct Found {
     parts: Vec<Part>,
 }
 
-impl Found {
+impl ItemCode {
     /// What is counted otherwise: no helpers, and none are missed.
-    pub(crate) fn none(counts: CodeScope, private: &TokenStream) -> Found {
-        Found { counts, helpers: none(private), copies: Copies::One, place: None, parts: Vec::new() }
+    pub(crate) fn none(scope: CodeScope, private: &TokenStream) -> ItemCode {
+        ItemCode { scope, helpers: none(private), copies: Copies::One, place: None, parts: Vec::new() }
     }
 
     /// The package's version in place of helpers, and why.
-    fn package(unseen: &str, private: &TokenStream) -> Found {
-        Found { helpers: unfound(unseen, private), ..Found::none(CodeScope::Package, private) }
+    fn package(unseen: &str, private: &TokenStream) -> ItemCode {
+        ItemCode { helpers: unfound(unseen, private), ..ItemCode::none(CodeScope::Package, private) }
     }
 
     /// If macros put one text at several places, where it means different things, the build is part of the key: nothing
     /// else tells these places apart.
-    fn told_apart(self, private: &TokenStream) -> Found {
+    fn told_apart(self, private: &TokenStream) -> ItemCode {
         match self.copies {
             Copies::One | Copies::Alike => self,
-            Copies::Apart => Found {
+            Copies::Apart => ItemCode {
                 helpers: unfound("which of the blocks is meant into which macros put it: the build counts", private),
                 place: self.place,
-                ..Found::none(CodeScope::Build, private)
+                ..ItemCode::none(CodeScope::Build, private)
             },
         }
     }
@@ -66,21 +66,21 @@ impl Found {
     /// Whether these parts are among the helpers.
     fn holds(&self, parts: &[Part]) -> bool {
         let known = |part: &Part| self.parts.iter().any(|own| own.name == part.name && own.digest == part.digest);
-        self.counts == CodeScope::Auto && parts.iter().all(known)
+        self.scope == CodeScope::Auto && parts.iter().all(known)
     }
 }
 
 /// What counts of a function with `#[cache]`.
 ///
 /// Where the sources can't be had, the package's version stands for the helpers.
-pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream) -> Found {
+pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream) -> ItemCode {
     let place = place(name.span(), &name.unraw().to_string(), Sought::Function);
     let without = match (options.code, &options.helpers) {
-        (Some((counts, _)), _) if counts != CodeScope::Auto => {
-            return Found { place, ..Found::none(counts, private) };
+        (Some((scope, _)), _) if scope != CodeScope::Auto => {
+            return ItemCode { place, ..ItemCode::none(scope, private) };
         }
         (_, Some((Helpers::Named, _))) => {
-            return Found { place, ..Found::package("helpers that `depends(…)` doesn't name", private) };
+            return ItemCode { place, ..ItemCode::package("helpers that `depends(…)` doesn't name", private) };
         }
         (_, Some((Helpers::Without(paths), _))) => paths.iter().map(|path| names(path).join("::")).collect(),
         (_, None) => Vec::new(),
@@ -89,20 +89,20 @@ pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream
 }
 
 /// What counts of an item with `#[code]`.
-pub(crate) fn of_item(span: Span, name: &str, private: &TokenStream) -> Found {
+pub(crate) fn of_item(span: Span, name: &str, private: &TokenStream) -> ItemCode {
     reached(place(span, name, Sought::Item), &[], private)
 }
 
 /// What counts of a named closure.
-pub(crate) fn of_closure(name: &syn::LitStr, private: &TokenStream) -> Found {
+pub(crate) fn of_closure(name: &syn::LitStr, private: &TokenStream) -> ItemCode {
     reached(place(name.span(), &name.token().to_string(), Sought::Closure), &[], private).told_apart(private)
 }
 
-fn reached(place: Option<Position>, without: &[String], private: &TokenStream) -> Found {
-    let Some(place) = place else { return Found::package("helpers: no file of this crate holds the code", private) };
+fn reached(place: Option<Position>, without: &[String], private: &TokenStream) -> ItemCode {
+    let Some(place) = place else { return ItemCode::package("helpers: no file of this crate holds the code", private) };
     SOURCES.with(|sources| match sources.get_or_init(read) {
         Ok(sources) => sources.reached(place, without, private),
-        Err(error) => Found::package(&format!("helpers: {error}"), private),
+        Err(error) => ItemCode::package(&format!("helpers: {error}"), private),
     })
 }
 
@@ -121,7 +121,7 @@ pub(crate) enum Dependency {
 }
 
 /// What `path`, written beside the item that is `found`, depends on.
-pub(crate) fn dependency(path: &syn::Path, found: &Found, private: &TokenStream) -> Dependency {
+pub(crate) fn dependency(path: &syn::Path, found: &ItemCode, private: &TokenStream) -> Dependency {
     let Some(place) = &found.place else { return Dependency::Named };
     let mut names = names(path);
     if path.leading_colon.is_some() {
@@ -177,7 +177,7 @@ fn place(span: Span, name: &str, sought: Sought) -> Option<Position> {
 
 /// Where a text stands whose parts begin at `spans`, as a number that it shares with its copies alone; 0 where each copy
 /// counts by itself, as copies that are alike do, and where the compiler doesn't say.
-pub(crate) fn text_number(found: &Found, spans: [Span; 2]) -> u64 {
+pub(crate) fn text_number(found: &ItemCode, spans: [Span; 2]) -> u64 {
     if found.copies == Copies::Alike || !proc_macro::is_available() {
         return 0;
     }
@@ -202,12 +202,12 @@ fn read() -> Result<Sources, String> {
 }
 
 impl Sources {
-    fn reached(&self, place: Position, without: &[String], private: &TokenStream) -> Found {
+    fn reached(&self, place: Position, without: &[String], private: &TokenStream) -> ItemCode {
         // A mistake in the search must not keep a crate from being compiled.
         let reached = catch_unwind(AssertUnwindSafe(|| self.resolver.reach(&place, without)));
         match reached {
-            Ok(Ok(reached)) => Found {
-                counts: CodeScope::Auto,
+            Ok(Ok(reached)) => ItemCode {
+                scope: CodeScope::Auto,
                 helpers: self.expand(
                     &reached,
                     self.facts(&reached, |part| taken(part, &place, &reached), private),
@@ -217,8 +217,8 @@ impl Sources {
                 place: Some(place),
                 parts: reached.parts,
             },
-            Ok(Err(_)) => Found::package("helpers: no file of this crate holds the code", private),
-            Err(_) => Found::package("helpers: the search for them failed", private),
+            Ok(Err(_)) => ItemCode::package("helpers: no file of this crate holds the code", private),
+            Err(_) => ItemCode::package("helpers: the search for them failed", private),
         }
     }
 
@@ -236,7 +236,7 @@ impl Sources {
                 tokens: [#(#own),*],
                 facts: &[#(#facts),*],
                 version: #private::core::option::Option::None,
-                counts: #private::CodeScope::Auto,
+                scope: #private::CodeScope::Auto,
                 depends: &[],
                 helpers: #helpers,
                 mark: #mark,

@@ -15,10 +15,10 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::python;
 use crate::settings::{OPTIONS, duration, limits_of, open};
-use crate::value::{MmapMode, Trust};
+use crate::value::{MmapMode, PickleTrust};
 
 /// The memories that are open, by folder and options.
-type Open = HashMap<(PathBuf, String), Weak<Memory>>;
+type OpenMemories = HashMap<(PathBuf, String), Weak<Memory>>;
 
 /// Raised whenever this process changes what is stored: what the fronts of functions remember is older.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
@@ -34,7 +34,7 @@ pub(crate) fn changed() {
 }
 
 /// The memories that are open, by folder and settings.
-static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+static OPEN: Mutex<Option<OpenMemories>> = Mutex::new(None);
 
 /// A cache folder with its settings. Of one folder and the same settings all objects share one memory.
 #[pyclass(frozen, subclass, weakref, module = "ndcache._core")]
@@ -43,7 +43,7 @@ pub(crate) struct CoreMemory {
     location: Option<PathBuf>,
     options: Py<PyDict>,
     pub(crate) mmap: MmapMode,
-    pub(crate) trust: Trust,
+    pub(crate) trust: PickleTrust,
     pub(crate) verbose: i64,
     pub(crate) texts: bool,
     pub(crate) expires: Option<Duration>,
@@ -90,7 +90,7 @@ impl CoreMemory {
                 .filter(|pickle| !pickle.is_empty())
                 .unwrap_or_else(|| "own".to_owned()),
         };
-        let trust = Trust::of(&trust)?;
+        let trust = PickleTrust::of(&trust)?;
         let recheck = match get("recheck")? {
             Some(share) => share.extract::<f64>()?,
             None => 0.0,
@@ -342,7 +342,7 @@ impl CoreMemory {
         py: Python<'_>,
         folder: &std::path::Path,
         options: &Bound<'_, PyDict>,
-        trust: Trust,
+        trust: PickleTrust,
     ) -> PyResult<Arc<Memory>> {
         let own = ["mmap_mode", "verbose", "shared", "recheck", "pickle"];
         let mut settings = vec![format!("{trust:?}")];
@@ -358,7 +358,7 @@ impl CoreMemory {
         if let Some(memory) = known.filter(|memory| memory.location().is_none_or(std::path::Path::exists)) {
             return Ok(memory);
         }
-        let memory = Arc::new(open(py, folder, options, trust == Trust::Any)?);
+        let memory = Arc::new(open(py, folder, options, trust == PickleTrust::Any)?);
         let mut all = python::lock(&OPEN);
         let all = all.get_or_insert_default();
         all.retain(|_, memory| memory.strong_count() > 0);

@@ -49,7 +49,7 @@ fn module<'py>(
 }
 
 /// Types that values are told apart by.
-pub(crate) struct Types {
+pub(crate) struct PythonTypes {
     pub(crate) function: Py<PyType>,
     pub(crate) builtin: Py<PyType>,
     pub(crate) method: Py<PyType>,
@@ -66,13 +66,13 @@ pub(crate) struct Types {
 }
 
 /// The types, imported once.
-pub(crate) fn types(py: Python<'_>) -> PyResult<&Types> {
-    static TYPES: PyOnceLock<Types> = PyOnceLock::new();
+pub(crate) fn types(py: Python<'_>) -> PyResult<&PythonTypes> {
+    static TYPES: PyOnceLock<PythonTypes> = PyOnceLock::new();
     TYPES.get_or_try_init(py, || {
         let get = |module: &str, name: &str| -> PyResult<Py<PyType>> {
             Ok(py.import(module)?.getattr(name)?.cast_into::<PyType>()?.unbind())
         };
-        Ok(Types {
+        Ok(PythonTypes {
             function: get("types", "FunctionType")?,
             builtin: get("types", "BuiltinFunctionType")?,
             method: get("types", "MethodType")?,

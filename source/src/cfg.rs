@@ -1,7 +1,7 @@
 //! `cfg` predicates, decided as far as the compiler's arguments allow.
 
 use crate::file::File;
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::session::Session;
 use crate::symbol::{Symbol, Symbols};
 
@@ -42,7 +42,7 @@ pub(crate) const SETTINGS: [&str; 10] = [
 
 /// The value of the predicate in the tokens `from..to`, or `None` if the compiler's arguments don't tell.
 pub(crate) fn decide(file: &File, from: usize, to: usize, session: &Session, symbols: &Symbols) -> Option<bool> {
-    let name = file.tokens.get(from).filter(|token| from < to && token.kind == Kind::Ident)?.symbol;
+    let name = file.tokens.get(from).filter(|token| from < to && token.kind == TokenKind::Ident)?.symbol;
     if from + 1 < to && file.is_open(from + 1, b'(') {
         let close = file.tokens[from + 1].link as usize;
         let inner = arguments(file, from + 2, close);

@@ -15,7 +15,7 @@ pub(crate) use passed::{Passed, folders, passed};
 /// Without those of `#[cfg(…)]` before the item: they are decided already, or among `Item::guards`.
 pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
     let item = index.item(id);
-    let mut reader = Reader { index, file: index.file_of(item), id, found: Vec::new() };
+    let mut reader = FactReader { index, file: index.file_of(item), id, found: Vec::new() };
     let mut at = item.from as usize;
     while at < item.to as usize {
         let is_guard =
@@ -25,14 +25,14 @@ pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
     reader.found
 }
 
-struct Reader<'a> {
+struct FactReader<'a> {
     index: &'a Index,
     file: &'a File,
     id: ItemId,
     found: Vec<Fact>,
 }
 
-impl Reader<'_> {
+impl FactReader<'_> {
     /// Notes the fact that begins at the token `at`, if one does, and returns the next token to look at.
     fn token(&mut self, at: usize) -> usize {
         let file = self.file;

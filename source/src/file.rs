@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::index::CrateId;
-use crate::lex::{self, Kind, Token};
+use crate::lex::{self, Token, TokenKind};
 use crate::symbol::{Symbol, Symbols};
 
 /// One file of the crate, as the compiler reads it.
@@ -40,29 +40,29 @@ impl File {
     }
 
     pub(crate) fn is_ident(&self, at: usize) -> bool {
-        self.tokens.get(at).is_some_and(|token| token.kind == Kind::Ident)
+        self.tokens.get(at).is_some_and(|token| token.kind == TokenKind::Ident)
     }
 
     pub(crate) fn is_operator(&self, at: usize) -> bool {
-        self.tokens.get(at).is_some_and(|token| token.kind == Kind::Operator)
+        self.tokens.get(at).is_some_and(|token| token.kind == TokenKind::Operator)
     }
 
     /// An identifier that is no keyword.
     pub(crate) fn name(&self, at: usize) -> Option<Symbol> {
         let token = self.tokens.get(at)?;
-        (token.kind == Kind::Ident && !token.symbol.is_keyword()).then_some(token.symbol)
+        (token.kind == TokenKind::Ident && !token.symbol.is_keyword()).then_some(token.symbol)
     }
 
     pub(crate) fn is_open(&self, at: usize, delimiter: u8) -> bool {
-        self.tokens
-            .get(at)
-            .is_some_and(|token| token.kind == Kind::Open && self.text.as_bytes()[token.start as usize] == delimiter)
+        self.tokens.get(at).is_some_and(|token| {
+            token.kind == TokenKind::Open && self.text.as_bytes()[token.start as usize] == delimiter
+        })
     }
 
     /// The index behind the token at `at`, or behind the group that it opens.
     pub(crate) fn after(&self, at: usize) -> usize {
         let token = &self.tokens[at];
-        if token.kind == Kind::Open { token.link as usize + 1 } else { at + 1 }
+        if token.kind == TokenKind::Open { token.link as usize + 1 } else { at + 1 }
     }
 
     pub(crate) fn text_of(&self, at: usize) -> &str {
@@ -73,7 +73,7 @@ impl File {
     /// What stands between the quotes of a string literal.
     pub(crate) fn string(&self, at: usize) -> Option<&str> {
         let token = self.tokens.get(at)?;
-        if token.kind != Kind::Literal {
+        if token.kind != TokenKind::Literal {
             return None;
         }
         content(self.text_of(at))
@@ -102,7 +102,7 @@ impl File {
     pub(crate) fn groups_around(&self, mut from: usize, at: usize) -> Vec<usize> {
         let mut found = Vec::new();
         while from < at {
-            let opens = self.tokens[from].kind == Kind::Open && self.tokens[from].link as usize > at;
+            let opens = self.tokens[from].kind == TokenKind::Open && self.tokens[from].link as usize > at;
             found.extend(opens.then_some(from));
             from = if opens { from + 1 } else { self.after(from) };
         }
@@ -112,7 +112,7 @@ impl File {
     /// The index of the delimiter that opens the group which ends before `at`.
     pub(crate) fn opening(&self, at: usize) -> Option<usize> {
         let before = self.tokens.get(at.checked_sub(1)?)?;
-        (before.kind == Kind::Close).then_some(before.link as usize)
+        (before.kind == TokenKind::Close).then_some(before.link as usize)
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::symbol::{Symbol, Symbols};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     Ident,
     Lifetime,
     Literal,
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 /// A token; what it says lies in the file's text from `start` to `end`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     /// The symbol of an identifier, lifetime or operator, `NONE` otherwise.
     pub(crate) symbol: Symbol,
     pub(crate) start: u32,
@@ -155,7 +155,7 @@ impl Lexer<'_> {
         Err(LexError { at: start, expected: "the end of a comment" })
     }
 
-    fn push(&mut self, kind: Kind, symbol: Symbol, start: usize) {
+    fn push(&mut self, kind: TokenKind, symbol: Symbol, start: usize) {
         self.tokens.push(Token { kind, symbol, start: start as u32, end: self.at as u32, link: 0 });
     }
 
@@ -186,7 +186,7 @@ impl Lexer<'_> {
             }
         }
         let symbol = self.symbols.intern(&self.text[start..self.at]);
-        self.push(Kind::Ident, symbol, start);
+        self.push(TokenKind::Ident, symbol, start);
         Ok(())
     }
 
@@ -204,7 +204,7 @@ impl Lexer<'_> {
         self.skip_word();
         let plain = self.symbols.intern(&self.text[start + 2..self.at]);
         let symbol = if plain.is_keyword() { self.symbols.intern(&self.text[start..self.at]) } else { plain };
-        self.push(Kind::Ident, symbol, start);
+        self.push(TokenKind::Ident, symbol, start);
         Ok(())
     }
 
@@ -269,7 +269,7 @@ impl Lexer<'_> {
     /// A suffix belongs to its literal.
     fn literal_end(&mut self, start: usize) {
         self.skip_word();
-        self.push(Kind::Literal, Symbol::NONE, start);
+        self.push(TokenKind::Literal, Symbol::NONE, start);
     }
 
     /// A character if one stands between quotes, a lifetime otherwise.
@@ -290,7 +290,7 @@ impl Lexer<'_> {
             return Err(LexError { at: start, expected: "a character or a lifetime" });
         }
         let symbol = self.symbols.intern(&self.text[start..self.at]);
-        self.push(Kind::Lifetime, symbol, start);
+        self.push(TokenKind::Lifetime, symbol, start);
         Ok(())
     }
 
@@ -303,7 +303,7 @@ impl Lexer<'_> {
             self.at += 1;
             self.digits(false);
         }
-        self.push(Kind::Literal, Symbol::NONE, start);
+        self.push(TokenKind::Literal, Symbol::NONE, start);
     }
 
     /// Digits, exponent and suffix.
@@ -319,7 +319,7 @@ impl Lexer<'_> {
     fn open_group(&mut self) {
         self.open.push(self.tokens.len());
         self.at += 1;
-        self.push(Kind::Open, Symbol::NONE, self.at - 1);
+        self.push(TokenKind::Open, Symbol::NONE, self.at - 1);
     }
 
     fn close_group(&mut self) -> Result<()> {
@@ -331,7 +331,7 @@ impl Lexer<'_> {
         }
         self.tokens[open].link = self.tokens.len() as u32;
         self.at += 1;
-        self.push(Kind::Close, Symbol::NONE, self.at - 1);
+        self.push(TokenKind::Close, Symbol::NONE, self.at - 1);
         let last = self.tokens.len() - 1;
         self.tokens[last].link = open as u32;
         Ok(())
@@ -344,7 +344,7 @@ impl Lexer<'_> {
             return Err(LexError { at: start, expected: "a token of Rust" });
         }
         self.at += length;
-        self.push(Kind::Operator, symbol, start);
+        self.push(TokenKind::Operator, symbol, start);
         Ok(())
     }
 }

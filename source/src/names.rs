@@ -10,7 +10,7 @@ use crate::symbol::{Map, Set, Symbol};
 
 /// Where a path, or the first part of it, leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum PathTarget {
     Item(ItemId),
     Module(ScopeId),
     /// A path of another crate.
@@ -19,19 +19,19 @@ pub(crate) enum Target {
 
 /// A target, and how many segments of the path lead to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) target: Target,
+pub(crate) struct FoundTarget {
+    pub(crate) target: PathTarget,
     pub(crate) length: usize,
 }
 
 /// Resolves paths, and remembers what names stand for.
-pub(crate) struct Names<'a> {
+pub(crate) struct PathResolver<'a> {
     index: &'a Index,
-    known: RefCell<Map<Question, Targets>>,
+    known: RefCell<Map<ScopedName, Targets>>,
     /// Answers of the question that is being settled, and of those that it asks.
-    partial: RefCell<Map<Question, Targets>>,
+    partial: RefCell<Map<ScopedName, Targets>>,
     /// What was asked in this round.
-    asked: RefCell<Set<Question>>,
+    asked: RefCell<Set<ScopedName>>,
     /// Whether an answer of this round differs from that of the one before.
     changed: Cell<bool>,
     settling: Cell<bool>,
@@ -40,9 +40,9 @@ pub(crate) struct Names<'a> {
 }
 
 /// A name in a scope, or `*`: what its glob imports open.
-type Question = (ScopeId, Symbol);
+type ScopedName = (ScopeId, Symbol);
 
-type Targets = Rc<Vec<Target>>;
+type Targets = Rc<Vec<PathTarget>>;
 
 /// Answers settle in three rounds where imports have a meaning; more is for what doesn't compile.
 const ROUNDS: usize = 16;
@@ -52,20 +52,20 @@ const TYPES: u8 = 1;
 const VALUES: u8 = 2;
 const MACROS: u8 = 4;
 
-impl<'a> Names<'a> {
-    pub(crate) fn new(index: &'a Index) -> Names<'a> {
+impl<'a> PathResolver<'a> {
+    pub(crate) fn new(index: &'a Index) -> PathResolver<'a> {
         let externs = index.crates.iter().map(|krate| externs(index, krate)).collect();
         let (known, partial, asked) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Names { index, known, partial, asked, changed: Cell::new(false), settling: Cell::new(false), externs }
+        PathResolver { index, known, partial, asked, changed: Cell::new(false), settling: Cell::new(false), externs }
     }
 
     /// Everything that the path may lead to, seen from `scope`; nothing for what is neither an item nor a path of
     /// another crate, such as a variable.
-    pub(crate) fn resolve(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Vec<Found> {
+    pub(crate) fn resolve(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Vec<FoundTarget> {
         self.path(scope, path, global)
     }
 
-    fn path(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Vec<Found> {
+    fn path(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Vec<FoundTarget> {
         let Some((first, from)) = self.begin(scope, path, global) else { return Vec::new() };
         let mut found = Vec::new();
         for target in first {
@@ -75,7 +75,7 @@ impl<'a> Names<'a> {
     }
 
     /// What the head of a path stands for, and how many segments the head has.
-    fn begin(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Option<(Vec<Target>, usize)> {
+    fn begin(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Option<(Vec<PathTarget>, usize)> {
         let first = *path.first()?;
         if global {
             let mut targets = self.external(scope, first);
@@ -86,7 +86,7 @@ impl<'a> Names<'a> {
         }
         let module = self.index.module(scope);
         match first {
-            Symbol::CRATE => Some((vec![Target::Module(self.index.root_of(scope))], 1)),
+            Symbol::CRATE => Some((vec![PathTarget::Module(self.index.root_of(scope))], 1)),
             Symbol::SELF if path.len() > 1 => Some(self.upwards(module, path, 1)),
             Symbol::SUPER => Some(self.upwards(module, path, 0)),
             first if first.is_keyword() => None,
@@ -95,18 +95,18 @@ impl<'a> Names<'a> {
     }
 
     /// `super::super`: the module, and how many segments lead to it.
-    fn upwards(&self, mut module: ScopeId, path: &[Symbol], mut at: usize) -> (Vec<Target>, usize) {
+    fn upwards(&self, mut module: ScopeId, path: &[Symbol], mut at: usize) -> (Vec<PathTarget>, usize) {
         while path.get(at) == Some(&Symbol::SUPER) {
             if let Some(parent) = self.index.scopes[module as usize].parent {
                 module = self.index.module(parent);
             }
             at += 1;
         }
-        (vec![Target::Module(module)], at)
+        (vec![PathTarget::Module(module)], at)
     }
 
     /// A name without a path: scopes from the inside out, then crates.
-    fn lexical(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
+    fn lexical(&self, scope: ScopeId, name: Symbol) -> Vec<PathTarget> {
         let (mut targets, root) = (Vec::new(), scope);
         let mut at = Some(scope);
         while let Some(scope) = at {
@@ -124,11 +124,11 @@ impl<'a> Names<'a> {
         targets
     }
 
-    fn hides_crate(&self, target: &Target) -> bool {
+    fn hides_crate(&self, target: &PathTarget) -> bool {
         match target {
-            Target::Item(id) => self.index.item(*id).guards.is_empty() && self.hides(target) & TYPES != 0,
-            Target::Module(module) => !self.index.scopes[*module as usize].is_guarded,
-            Target::Foreign(_) => false,
+            PathTarget::Item(id) => self.index.item(*id).guards.is_empty() && self.hides(target) & TYPES != 0,
+            PathTarget::Module(module) => !self.index.scopes[*module as usize].is_guarded,
+            PathTarget::Foreign(_) => false,
         }
     }
 
@@ -137,10 +137,10 @@ impl<'a> Names<'a> {
     }
 
     /// The crate of that name, if the compiler was given one for the crate of the scope.
-    fn external(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
+    fn external(&self, scope: ScopeId, name: Symbol) -> Vec<PathTarget> {
         let root = &self.index.scopes[self.index.root_of(scope) as usize];
         let bound = root.names.get(&name).into_iter().flatten();
-        let mut targets: Vec<Target> = bound
+        let mut targets: Vec<PathTarget> = bound
             .filter_map(|binding| match binding {
                 Binding::Crate(name) => Some(self.other_crate(scope, *name)),
                 _ => None,
@@ -153,11 +153,11 @@ impl<'a> Names<'a> {
     }
 
     /// The root of a crate that is read, too, or the path of one that isn't.
-    fn other_crate(&self, scope: ScopeId, name: Symbol) -> Target {
+    fn other_crate(&self, scope: ScopeId, name: Symbol) -> PathTarget {
         let crates = &self.index.crates;
         match crates[self.index.scopes[scope as usize].krate as usize].crates.get(&name) {
-            Some(&id) => Target::Module(crates[id as usize].root),
-            None => Target::Foreign(vec![name]),
+            Some(&id) => PathTarget::Module(crates[id as usize].root),
+            None => PathTarget::Foreign(vec![name]),
         }
     }
 
@@ -174,7 +174,7 @@ impl<'a> Names<'a> {
 
     /// Imports may need one another in a circle: `mod window; pub use window::window;` looks its own name up. So a
     /// question that is open already is answered by what is known of it, and all are asked again until nothing changes.
-    fn answer(&self, question: Question) -> Targets {
+    fn answer(&self, question: ScopedName) -> Targets {
         if let Some(known) = self.known.borrow().get(&question) {
             return Rc::clone(known);
         }
@@ -194,7 +194,7 @@ impl<'a> Names<'a> {
         targets
     }
 
-    fn settle(&self, question: Question) -> Targets {
+    fn settle(&self, question: ScopedName) -> Targets {
         self.settling.set(true);
         let mut targets = Targets::default();
         for _ in 0..ROUNDS {
@@ -213,7 +213,7 @@ impl<'a> Names<'a> {
         targets
     }
 
-    fn through_globs(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
+    fn through_globs(&self, scope: ScopeId, name: Symbol) -> Vec<PathTarget> {
         let mut targets = Vec::new();
         let mut seen: Vec<(ScopeId, u8)> = Vec::new();
         let mut queue = vec![(scope, TYPES | VALUES | MACROS)];
@@ -245,18 +245,18 @@ impl<'a> Names<'a> {
         name: Symbol,
         wanted: u8,
         queue: &mut Vec<(ScopeId, u8)>,
-        targets: &mut Vec<Target>,
+        targets: &mut Vec<PathTarget>,
     ) {
         for target in self.globs(scope).iter() {
             match target {
-                Target::Module(module) => queue.push((*module, wanted)),
-                Target::Item(id) if self.has_variant(*id, name) => add(targets, target.clone()),
+                PathTarget::Module(module) => queue.push((*module, wanted)),
+                PathTarget::Item(id) if self.has_variant(*id, name) => add(targets, target.clone()),
                 _ => {}
             }
         }
     }
 
-    fn open_globs(&self, scope: ScopeId) -> Vec<Target> {
+    fn open_globs(&self, scope: ScopeId) -> Vec<PathTarget> {
         let mut opened = Vec::new();
         for import in &self.index.scopes[scope as usize].globs {
             for found in self.import_path(scope, import) {
@@ -269,15 +269,15 @@ impl<'a> Names<'a> {
     }
 
     /// What a scope itself has under a name, and whether that stands under a guard.
-    fn explicit(&self, scope: ScopeId, name: Symbol) -> Vec<(Target, bool)> {
+    fn explicit(&self, scope: ScopeId, name: Symbol) -> Vec<(PathTarget, bool)> {
         let mut targets = Vec::new();
         for binding in self.index.scopes[scope as usize].names.get(&name).into_iter().flatten() {
             match binding {
-                Binding::Item(id) => targets.push((Target::Item(*id), !self.index.item(*id).guards.is_empty())),
+                Binding::Item(id) => targets.push((PathTarget::Item(*id), !self.index.item(*id).guards.is_empty())),
                 Binding::Module(module) => {
-                    targets.push((Target::Module(*module), self.index.scopes[*module as usize].is_guarded));
+                    targets.push((PathTarget::Module(*module), self.index.scopes[*module as usize].is_guarded));
                 }
-                Binding::Crate(SELF) => targets.push((Target::Module(self.index.root_of(scope)), false)),
+                Binding::Crate(SELF) => targets.push((PathTarget::Module(self.index.root_of(scope)), false)),
                 Binding::Crate(name) => targets.push((self.other_crate(scope, *name), false)),
                 Binding::Import(import) => {
                     targets.extend(self.imported(scope, import).into_iter().map(|target| (target, import.is_guarded)));
@@ -288,14 +288,14 @@ impl<'a> Names<'a> {
     }
 
     /// What an import stands for.
-    pub(crate) fn imported(&self, scope: ScopeId, import: &Import) -> Vec<Target> {
+    pub(crate) fn imported(&self, scope: ScopeId, import: &Import) -> Vec<PathTarget> {
         let found = self.import_path(scope, import);
         let whole = found.iter().filter_map(|found| self.whole(found, import.path.len()));
         whole.collect()
     }
 
     /// A path of a `use`: in 2015 it begins at the crate's root, since then where it stands.
-    fn import_path(&self, scope: ScopeId, import: &Import) -> Vec<Found> {
+    fn import_path(&self, scope: ScopeId, import: &Import) -> Vec<FoundTarget> {
         let mut found = self.path(scope, &import.path, import.global);
         if self.edition(scope) == 2015 && !import.global {
             found.extend(self.path(self.index.root_of(scope), &import.path, false));
@@ -304,9 +304,9 @@ impl<'a> Names<'a> {
     }
 
     /// What a whole path leads to: the variant of an `enum` is that `enum`.
-    fn whole(&self, found: &Found, length: usize) -> Option<Target> {
+    fn whole(&self, found: &FoundTarget, length: usize) -> Option<PathTarget> {
         match found.target {
-            Target::Item(_) => (found.length + 1 >= length).then(|| found.target.clone()),
+            PathTarget::Item(_) => (found.length + 1 >= length).then(|| found.target.clone()),
             _ => (found.length == length).then(|| found.target.clone()),
         }
     }
@@ -331,18 +331,18 @@ impl<'a> Names<'a> {
         }
         seen.push(scope);
         let inner = &self.index.scopes[scope as usize];
-        let mut targets: Vec<Target> =
+        let mut targets: Vec<PathTarget> =
             inner.names.keys().flat_map(|&name| self.member(scope, name).iter().cloned().collect::<Vec<_>>()).collect();
         for import in &inner.nameless {
             let paths = self.import_path(scope, import);
             targets.extend(paths.iter().filter_map(|found| self.whole(found, import.path.len())));
         }
         found.extend(targets.into_iter().filter_map(|target| match target {
-            Target::Item(id) => Some(id),
+            PathTarget::Item(id) => Some(id),
             _ => None,
         }));
         for target in self.globs(scope).iter() {
-            if let Target::Module(module) = target {
+            if let PathTarget::Module(module) = target {
                 self.collect_items(*module, seen, found);
             }
         }
@@ -365,20 +365,20 @@ impl<'a> Names<'a> {
     }
 
     /// The rest of a path, from a module on; at anything else it ends.
-    fn follow(&self, target: Target, path: &[Symbol], at: usize, found: &mut Vec<Found>) {
+    fn follow(&self, target: PathTarget, path: &[Symbol], at: usize, found: &mut Vec<FoundTarget>) {
         let Some(&next) = path.get(at) else {
-            return found.push(Found { target, length: at });
+            return found.push(FoundTarget { target, length: at });
         };
         match target {
-            Target::Item(_) => found.push(Found { target, length: at }),
-            Target::Foreign(mut whole) => {
+            PathTarget::Item(_) => found.push(FoundTarget { target, length: at }),
+            PathTarget::Foreign(mut whole) => {
                 whole.extend(&path[at..]);
-                found.push(Found { target: Target::Foreign(whole), length: path.len() });
+                found.push(FoundTarget { target: PathTarget::Foreign(whole), length: path.len() });
             }
-            Target::Module(module) => {
+            PathTarget::Module(module) => {
                 let members = self.member(module, next);
                 if members.is_empty() {
-                    found.push(Found { target: Target::Module(module), length: at });
+                    found.push(FoundTarget { target: PathTarget::Module(module), length: at });
                 }
                 for member in members.iter() {
                     self.follow(member.clone(), path, at + 1, found);
@@ -388,11 +388,11 @@ impl<'a> Names<'a> {
     }
 
     /// The namespaces in which a target may have its name.
-    fn namespaces(&self, target: &Target) -> u8 {
+    fn namespaces(&self, target: &PathTarget) -> u8 {
         let id = match target {
-            Target::Item(id) => id,
-            Target::Module(_) => return TYPES,
-            Target::Foreign(_) => return TYPES | VALUES | MACROS,
+            PathTarget::Item(id) => id,
+            PathTarget::Module(_) => return TYPES,
+            PathTarget::Foreign(_) => return TYPES | VALUES | MACROS,
         };
         match self.index.item(*id).kind {
             ItemKind::Fn | ItemKind::Const | ItemKind::Static => VALUES,
@@ -404,14 +404,14 @@ impl<'a> Names<'a> {
 
     /// The namespaces in which it surely has it, so that it hides what glob imports bring: what is of another crate may
     /// be anything, and neither braces nor variants make a type's name a value.
-    fn hides(&self, target: &Target) -> u8 {
+    fn hides(&self, target: &PathTarget) -> u8 {
         match target {
-            Target::Item(id) => match self.index.item(*id) {
+            PathTarget::Item(id) => match self.index.item(*id) {
                 Item { kind: ItemKind::Enum, .. } | Item { kind: ItemKind::Struct, body: Some(_), .. } => TYPES,
                 _ => self.namespaces(target),
             },
-            Target::Module(_) => TYPES,
-            Target::Foreign(_) => 0,
+            PathTarget::Module(_) => TYPES,
+            PathTarget::Foreign(_) => 0,
         }
     }
 }
@@ -423,7 +423,7 @@ fn externs(index: &Index, krate: &Krate) -> Vec<Symbol> {
     externs.filter_map(|name| index.symbols.find(name)).collect()
 }
 
-fn add(targets: &mut Vec<Target>, target: Target) {
+fn add(targets: &mut Vec<PathTarget>, target: PathTarget) {
     if !targets.contains(&target) {
         targets.push(target);
     }

@@ -2,7 +2,7 @@
 
 use crate::file::File;
 use crate::index::{CrateId, Index, ItemId, ItemKind, attribute};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::mention::evaluates;
 use crate::prelude::is_standard_macro;
 use crate::symbol::{Map, Symbol};
@@ -76,7 +76,7 @@ fn own(index: &Index, id: ItemId) -> Reads {
 /// The name of the macro that is called at `at`, and the delimiter of its input.
 pub(crate) fn call(file: &File, at: usize) -> Option<(Symbol, usize)> {
     let name = file.name(at).filter(|_| file.symbol(at + 1) == Symbol::BANG)?;
-    file.tokens.get(at + 2).filter(|token| token.kind == Kind::Open).map(|_| (name, at + 2))
+    file.tokens.get(at + 2).filter(|token| token.kind == TokenKind::Open).map(|_| (name, at + 2))
 }
 
 fn called(index: &Index, file: &File, name: Symbol, from: usize, to: usize, is_variable: bool) -> Reads {

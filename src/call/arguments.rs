@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::fmt::{self, Write as _};
 
-use crate::call::describe::Described;
+use crate::call::describe::Description;
 use crate::call::keyed::Keyed;
 use crate::call::mutable_arguments::lends_mutably;
 use crate::digest::{ByteStream, ContentHasher, TypeSequence, ambiguity, strip_lifetimes, type_number};
@@ -19,7 +19,7 @@ pub(super) enum Pass {
     /// Digests each by itself: for the key and the record.
     Digest(Digesting),
     /// Describes them in words, with their leaves if these are wanted.
-    Text { described: Vec<Described>, leaves: bool },
+    Text { described: Vec<Description>, leaves: bool },
 }
 
 /// The arguments that were digested so far.
@@ -89,7 +89,7 @@ impl Arguments {
                 how.digest(value, hasher);
                 hasher.end_argument();
             }
-            Pass::Text { described, leaves } => described.push(Described::of(value, &how, *leaves)),
+            Pass::Text { described, leaves } => described.push(Description::of(value, &how, *leaves)),
             Pass::Digest(digesting) => digesting.add(name, value, how),
         }
     }
@@ -122,7 +122,7 @@ impl Arguments {
     fn add_text(&mut self, name: &'static str, text: &dyn fmt::Display) {
         match &mut self.0 {
             Pass::Shallow(hasher) => hasher.argument_text(text),
-            Pass::Text { described, .. } => described.push(Described::in_words(text)),
+            Pass::Text { described, .. } => described.push(Description::in_words(text)),
             Pass::Digest(Digesting { digests, .. }) => {
                 let mut stream = ByteStream::<128>::new();
                 // Writing to a stream never fails.

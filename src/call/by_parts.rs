@@ -27,13 +27,13 @@ pub trait Parts<Kind> {
 }
 
 /// One of the parts.
-trait Part<Kind> {
+trait FeedPart<Kind> {
     fn feed_part(&self, hasher: &mut ContentHasher);
 
     fn describe_part(&self, text: &mut Text);
 }
 
-impl<T: Parts<Arrays> + ?Sized> Part<Arrays> for T {
+impl<T: Parts<Arrays> + ?Sized> FeedPart<Arrays> for T {
     fn feed_part(&self, hasher: &mut ContentHasher) {
         self.feed(hasher);
     }
@@ -43,7 +43,7 @@ impl<T: Parts<Arrays> + ?Sized> Part<Arrays> for T {
     }
 }
 
-impl<T: Serialize> Part<Described> for T {
+impl<T: Serialize> FeedPart<Described> for T {
     fn feed_part(&self, hasher: &mut ContentHasher) {
         hasher.serialize(self);
     }
@@ -62,7 +62,7 @@ impl<'a, Kind, T: ?Sized> Inside<'a, Kind, T> {
     }
 }
 
-impl<Kind, T: Part<Kind> + ?Sized> ContentHash for Inside<'_, Kind, T> {
+impl<Kind, T: FeedPart<Kind> + ?Sized> ContentHash for Inside<'_, Kind, T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         self.0.feed_part(hasher);
     }
@@ -123,7 +123,7 @@ impl<Kind, T: Parts<Kind> + ?Sized> Parts<Kind> for &T {
     }
 }
 
-impl<Kind, T: Part<Kind> + ?Sized> Parts<Kind> for Box<T> {
+impl<Kind, T: FeedPart<Kind> + ?Sized> Parts<Kind> for Box<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         hasher.inside(|hasher| T::feed_part(self, hasher));
     }
@@ -133,7 +133,7 @@ impl<Kind, T: Part<Kind> + ?Sized> Parts<Kind> for Box<T> {
     }
 }
 
-impl<Kind, T: Part<Kind>> Parts<Kind> for Option<T> {
+impl<Kind, T: FeedPart<Kind>> Parts<Kind> for Option<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_ref().map(Inside::of).content_hash(hasher);
     }
@@ -143,7 +143,7 @@ impl<Kind, T: Part<Kind>> Parts<Kind> for Option<T> {
     }
 }
 
-impl<Kind, T: Part<Kind>> Parts<Kind> for [T] {
+impl<Kind, T: FeedPart<Kind>> Parts<Kind> for [T] {
     fn feed(&self, hasher: &mut ContentHasher) {
         hasher.begin_seq(self.len());
         hasher.each(self, T::feed_part);
@@ -155,7 +155,7 @@ impl<Kind, T: Part<Kind>> Parts<Kind> for [T] {
     }
 }
 
-impl<Kind, T: Part<Kind>> Parts<Kind> for Vec<T> {
+impl<Kind, T: FeedPart<Kind>> Parts<Kind> for Vec<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_slice().feed(hasher);
     }
@@ -165,7 +165,7 @@ impl<Kind, T: Part<Kind>> Parts<Kind> for Vec<T> {
     }
 }
 
-impl<Kind, T: Part<Kind>, const N: usize> Parts<Kind> for [T; N] {
+impl<Kind, T: FeedPart<Kind>, const N: usize> Parts<Kind> for [T; N] {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_slice().feed(hasher);
     }
@@ -177,7 +177,7 @@ impl<Kind, T: Part<Kind>, const N: usize> Parts<Kind> for [T; N] {
 
 macro_rules! tuples {
     ($(($($part:ident $at:tt),*))*) => {$(
-        impl<Kind, $($part: Part<Kind>),*> Parts<Kind> for ($($part,)*) {
+        impl<Kind, $($part: FeedPart<Kind>),*> Parts<Kind> for ($($part,)*) {
             fn feed(&self, hasher: &mut ContentHasher) {
                 ($(Inside::<Kind, _>::of(&self.$at),)*).content_hash(hasher);
             }

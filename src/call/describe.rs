@@ -9,12 +9,12 @@ use crate::digest::{Leaf, PartStep, Text};
 
 /// An argument in words.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Described {
+pub(crate) struct Description {
     pub(crate) text: String,
     pub(crate) leaves: Vec<Leaf>,
 }
 
-impl Described {
+impl Description {
     /// The words that `how` has for a value. Code of the user's that panics in between costs nothing but these.
     pub(super) fn of<T: ?Sized, K: Keyed<T>>(value: &T, how: &K, leaves: bool) -> Self {
         let described = catch_unwind(AssertUnwindSafe(|| {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::call::arguments::{Arguments, Digesting, MutationCheck, Pass, Trust};
-use crate::call::describe::Described;
+use crate::call::describe::Description;
 use crate::call::options::Options;
 use crate::digest::{ContentHasher, Digest, SeenFile, TypeSequence, files_seen, type_number};
 use crate::error::{Error, Result};
@@ -43,15 +43,15 @@ pub struct Call<A, R> {
     digest: fn(&A, &mut Arguments),
     codec: Codec<R>,
     options: &'static Options,
-    identity: OnceLock<Asked>,
+    identity: OnceLock<CallIdentity>,
 }
 
 /// What a call's key is made of; or why it has none. Boxed: a call is handed on some ten times, and calls nest.
 type Identified = Result<Box<Identity>>;
 
-/// What is known of a call's key once somebody has asked. A [refreshed](Call::refresh) call counts as asked from the
-/// beginning, so that a repeated hit, for which nobody asks, doesn't have to look whether the call is one.
-enum Asked {
+/// What a call's key is made of, once it was asked for. A [refreshed](Call::refresh) call holds this from the beginning,
+/// still empty: repeated hits are looked for only while a call holds none, and so needn't check whether it is refreshed.
+enum CallIdentity {
     Once(Identified),
     Refreshed(Box<OnceLock<Identified>>),
 }
@@ -68,7 +68,7 @@ pub(crate) struct Identity {
     pub(crate) hashing: Duration,
     unsalted: Digest,
     /// The arguments in words, once a miss has asked for them.
-    pub(crate) outlines: OnceLock<Vec<Described>>,
+    pub(crate) outlines: OnceLock<Vec<Description>>,
 }
 
 impl Identity {
@@ -133,11 +133,11 @@ impl<A, R> Call<A, R> {
     /// ```
     pub fn refresh(mut self) -> Self {
         let identified = match self.identity.take() {
-            Some(Asked::Once(identified)) => Box::new(identified.into()),
-            Some(Asked::Refreshed(identified)) => identified,
+            Some(CallIdentity::Once(identified)) => Box::new(identified.into()),
+            Some(CallIdentity::Refreshed(identified)) => identified,
             None => Box::default(),
         };
-        Self { identity: Asked::Refreshed(identified).into(), ..self }
+        Self { identity: CallIdentity::Refreshed(identified).into(), ..self }
     }
 
     pub(crate) fn options(&self) -> &'static Options {
@@ -151,15 +151,15 @@ impl<A, R> Call<A, R> {
     /// What the key is made of; or why the call bypasses the cache.
     pub(crate) fn identity(&self) -> Result<&Identity, &Error> {
         let identify = || self.identify().map(Box::new);
-        let identified = match self.identity.get_or_init(|| Asked::Once(identify())) {
-            Asked::Once(identified) => identified,
-            Asked::Refreshed(identified) => identified.get_or_init(identify),
+        let identified = match self.identity.get_or_init(|| CallIdentity::Once(identify())) {
+            CallIdentity::Once(identified) => identified,
+            CallIdentity::Refreshed(identified) => identified.get_or_init(identify),
         };
         identified.as_ref().map(|identity| &**identity)
     }
 
     pub(crate) fn is_refreshed(&self) -> bool {
-        matches!(self.identity.get(), Some(Asked::Refreshed(_)))
+        matches!(self.identity.get(), Some(CallIdentity::Refreshed(_)))
     }
 
     /// How long its arguments took to digest; zero before that.
@@ -170,8 +170,8 @@ impl<A, R> Call<A, R> {
     /// What the key is made of, if somebody has asked.
     fn known_identity(&self) -> Option<&Identity> {
         let identified = match self.identity.get()? {
-            Asked::Once(identified) => identified,
-            Asked::Refreshed(identified) => identified.get()?,
+            CallIdentity::Once(identified) => identified,
+            CallIdentity::Refreshed(identified) => identified.get()?,
         };
         identified.as_ref().ok().map(|identity| &**identity)
     }
@@ -254,7 +254,7 @@ impl<A, R> Call<A, R> {
     }
 
     /// The arguments with their leaves, in the order of their digests: found out once, and while they are there.
-    pub(crate) fn outlines(&self) -> &[Described] {
+    pub(crate) fn outlines(&self) -> &[Description] {
         match self.identity() {
             Ok(identity) => identity.outlines.get_or_init(|| self.described(true)),
             Err(_) => &[],
@@ -262,7 +262,7 @@ impl<A, R> Call<A, R> {
     }
 
     /// The arguments in words, in the order of their digests. For their leaves, arrays inside of structs are read.
-    fn described(&self, leaves: bool) -> Vec<Described> {
+    fn described(&self, leaves: bool) -> Vec<Description> {
         let mut arguments = Arguments(Pass::Text { described: Vec::new(), leaves });
         (self.digest)(&self.arguments, &mut arguments);
         match arguments.0 {
@@ -281,8 +281,8 @@ impl<A, R> Call<A, R> {
     /// Runs the function. The name is that of a by-reference argument that the function changed.
     pub(crate) fn compute(self) -> (R, Option<&'static str>) {
         let identified = match self.identity.into_inner() {
-            Some(Asked::Once(identified)) => Some(identified),
-            Some(Asked::Refreshed(identified)) => identified.into_inner(),
+            Some(CallIdentity::Once(identified)) => Some(identified),
+            Some(CallIdentity::Refreshed(identified)) => identified.into_inner(),
             None => None,
         };
         let expected = match identified {

@@ -4,7 +4,7 @@ use std::iter::{Chain, Repeat, repeat};
 use std::slice;
 use std::time::Duration;
 
-use crate::call::describe::Described;
+use crate::call::describe::Description;
 use crate::call::draft::{DescribeOptions, LEAF_BYTES, within};
 use crate::call::lazy::{Call, Identity};
 use crate::call::options::Options;
@@ -19,7 +19,7 @@ use crate::payload::{Codec, Compression};
 use crate::record::Argument;
 
 /// The arguments of a call in words, and empty descriptions without end behind them.
-pub(crate) type Descriptions<'a> = Chain<slice::Iter<'a, Described>, Repeat<&'a Described>>;
+pub(crate) type Descriptions<'a> = Chain<slice::Iter<'a, Description>, Repeat<&'a Description>>;
 
 /// A call without its types: whose it is, what its key is made of, and what a record says of it.
 pub(crate) trait AnyCall {
@@ -36,7 +36,7 @@ pub(crate) trait AnyCall {
     fn argument_texts(&self) -> Vec<String>;
 
     /// The arguments with their leaves, in the order of their digests.
-    fn outlines(&self) -> &[Described];
+    fn outlines(&self) -> &[Description];
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.
     fn verify_claims(&self) -> Result<()>;
@@ -67,7 +67,7 @@ pub(crate) trait AnyCall {
 
     /// The descriptions of the arguments of a call that misses, in the order of their digests; none where none are recorded.
     fn descriptions<'a>(&'a self, options: DescribeOptions<'_>) -> Descriptions<'a> {
-        const NOTHING: &Described = &Described { text: String::new(), leaves: Vec::new() };
+        const NOTHING: &Description = &Description { text: String::new(), leaves: Vec::new() };
         let outlines = if options.texts { self.outlines() } else { &[] };
         outlines.iter().chain(repeat(NOTHING))
     }
@@ -146,7 +146,7 @@ impl<A, R> AnyCall for Call<A, R> {
         self.argument_texts()
     }
 
-    fn outlines(&self) -> &[Described] {
+    fn outlines(&self) -> &[Description] {
         self.outlines()
     }
 

@@ -1,7 +1,7 @@
 //! Arguments that are part of the key and are recorded and shown nowhere.
 
 use crate::call::arguments::{Arguments, Pass};
-use crate::call::describe::Described;
+use crate::call::describe::Description;
 use crate::call::keyed::Keyed;
 use crate::error::Error;
 use crate::record::SECRET;
@@ -10,7 +10,7 @@ impl Arguments {
     /// A secret argument, keyed as `how` says: its value isn't put in words.
     pub fn add_secret<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
         if let Pass::Text { described, .. } = &mut self.0 {
-            return described.push(Described::in_words(&SECRET));
+            return described.push(Description::in_words(&SECRET));
         }
         let before = self.has_failed();
         self.add(name, value, how);

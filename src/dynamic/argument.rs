@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::call::describe::Described;
+use crate::call::describe::Description;
 use crate::digest::{ContentHash, ContentHasher, Digest, Leaf, SeenFile, Text, feed, files_seen, shown_dtype};
 use crate::error::Result;
 use crate::key::{ArgumentDigest, interned};
@@ -24,7 +24,7 @@ use crate::record::SECRET;
 pub struct RunTimeArgument {
     pub(super) name: &'static str,
     pub(super) digest: Digest,
-    pub(super) described: Described,
+    pub(super) described: Description,
     pub(super) secret: bool,
     pub(super) ignored: bool,
     /// An array whose digest may be but claimed by a record.
@@ -47,7 +47,7 @@ impl RunTimeArgument {
         Self {
             name: interned(name),
             digest,
-            described: Described { text: words.into_string(), leaves: Vec::new() },
+            described: Description { text: words.into_string(), leaves: Vec::new() },
             secret: false,
             ignored: false,
             array: None,
@@ -70,7 +70,7 @@ impl RunTimeArgument {
         let (digest, files) = files_seen(hash).map_err(|error| error.at(format_args!("argument `{name}`")))?;
         let mut text = Text::new();
         value.describe(&mut text);
-        let described = Described { text: text.into_string(), leaves: Vec::new() };
+        let described = Description { text: text.into_string(), leaves: Vec::new() };
         Ok(Self { described, files, ..Self::new(name, digest, "") })
     }
 
@@ -135,9 +135,9 @@ impl RunTimeArgument {
     }
 
     /// It in words; nothing of a secret one.
-    pub(super) fn take_description(&mut self) -> Described {
+    pub(super) fn take_description(&mut self) -> Description {
         let described = std::mem::take(&mut self.described);
-        if self.secret { Described { text: SECRET.to_owned(), leaves: Vec::new() } } else { described }
+        if self.secret { Description { text: SECRET.to_owned(), leaves: Vec::new() } } else { described }
     }
 
     pub(super) fn counted(&self) -> ArgumentDigest {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Options, RunTimeArgument};
-use crate::call::describe::Described;
+use crate::call::describe::Description;
 use crate::call::lazy::Identity;
 use crate::call::request::{AnyCall, Request};
 use crate::digest::Digest;
@@ -34,7 +34,7 @@ pub struct RunTimeCall {
     function: &'static Function,
     arguments: Vec<RunTimeArgument>,
     /// The arguments in words; nothing of secret ones.
-    outlines: Vec<Described>,
+    outlines: Vec<Description>,
     options: Arc<Options>,
     anew: bool,
     identity: Result<Identity>,
@@ -198,7 +198,7 @@ impl AnyCall for RunTimeCall {
         self.outlines.iter().map(|outline| outline.text.clone()).collect()
     }
 
-    fn outlines(&self) -> &[Described] {
+    fn outlines(&self) -> &[Description] {
         &self.outlines
     }
 

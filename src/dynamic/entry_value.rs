@@ -6,7 +6,7 @@ use super::call::owner;
 use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::entry::in_memory::Content;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{KeyStream, folder};
@@ -111,7 +111,7 @@ impl<'a> EntryValue<'a> {
         self.memory.0.as_deref().ok_or_else(disabled)
     }
 
-    fn found(&self, engine: &Engine) -> Result<Found> {
+    fn found(&self, engine: &Engine) -> Result<FoundEntry> {
         engine.archive.find(&self.site, self.entry.function()).map_err(|missing| match missing {
             Missing::Damaged(error)
             | Missing::Newer(error)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::{RunTimeCall, TaskId};
 use crate::call::request::{AnyCall, Request};
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::Error;
@@ -154,7 +154,7 @@ impl RunTimeCall {
         };
         let interrupt = wait.interrupt.map(|_| &ask as &dyn Fn() -> bool);
         let need = NeededValue { engine, call: self, site: &site, form, interrupt, is_hasty: wait.is_hasty };
-        let fresh = |found: &Found| engine.fresh(self.options(), &site, found).map(drop);
+        let fresh = |found: &FoundEntry| engine.fresh(self.options(), &site, found).map(drop);
         let turn = match engine.wait_for_turn(self, &site, missing, &need, &fresh) {
             Waited::Found(value) => return Turn::Found(value),
             Waited::Turn(_) if interrupted.get() => return Turn::Interrupted,

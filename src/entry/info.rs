@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
-use crate::entry::read::find::Found;
+use crate::entry::read::find::FoundEntry;
 use crate::entry::site::Site;
 use crate::error::Result;
 use crate::key::Key;
@@ -33,7 +33,7 @@ pub struct Entry {
 
 impl Archive {
     /// What was found as the record of this name, as an entry.
-    pub(crate) fn entry(&self, record: &str, found: Found) -> Entry {
+    pub(crate) fn entry(&self, record: &str, found: FoundEntry) -> Entry {
         Entry::new(&self.disk, record, found)
     }
 
@@ -61,8 +61,8 @@ const VALUE_KEPT: usize = 256;
 
 impl Entry {
     /// The entry whose record was found as `name`.
-    pub(crate) fn new(disk: &Arc<Disk>, name: &str, found: Found) -> Self {
-        let Found { mut record, length, stat, .. } = found;
+    pub(crate) fn new(disk: &Arc<Disk>, name: &str, found: FoundEntry) -> Self {
+        let FoundEntry { mut record, length, stat, .. } = found;
         // A value may be as long as memory, and a program that lists entries may have many at a time.
         if record.value.len() > VALUE_KEPT {
             record.value = Vec::new();

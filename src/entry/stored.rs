@@ -12,7 +12,7 @@ use crate::digest::{ArrayMeta, Digest, Element, LEAF, Order, combine, leaf_of, t
 use crate::entry::info::Entry;
 use crate::entry::read::arrays::encoded_file;
 use crate::entry::read::extent::misfit;
-use crate::entry::read::find::{Found, read_record};
+use crate::entry::read::find::{FoundEntry, read_record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{Examined, array_from_vec, digest_file, grown_vec_of, read_at, read_verified, vec_of};
 use crate::payload::{EncodedArray, InlineArray, Value, any_value, codec_named};
@@ -178,7 +178,7 @@ impl Entry {
     ///
     /// # Errors
     /// Returns an error of kind `Changed` when it is gone, or another call's.
-    pub(crate) fn read_anew(&self) -> Result<Found> {
+    pub(crate) fn read_anew(&self) -> Result<FoundEntry> {
         let gone = || Error::new(ErrorKind::Changed, format!("entry `{}` is no longer there", self.path().display()));
         let found = read_record(self.disk(), &self.name())?.ok_or_else(gone)?;
         let is_same = found.record.key == self.record().key && found.record.function == self.record().function;

@@ -8,7 +8,7 @@ use crate::entry::info::Entry;
 use crate::entry::read::find::read_record_in;
 use crate::error::Result;
 use crate::folder::walk::{Listing, Shards, threads};
-use crate::store::{Disk, Item, OpenFolder};
+use crate::store::{Disk, FolderItem, OpenFolder};
 
 /// The most records that the asking thread reads by itself: most listings are short, or stopped early.
 const ALONE: usize = 1000;
@@ -115,7 +115,7 @@ fn read_ahead(disk: &Arc<Disk>, shards: &Shards, sender: &SyncSender<Batch>) -> 
 struct Records {
     folder: String,
     open: Option<OpenFolder>,
-    items: vec::IntoIter<Item>,
+    items: vec::IntoIter<FolderItem>,
 }
 
 impl Records {

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use crate::digest::escaped;
-use crate::entry::read::find::{Found, read_record, read_record_in};
+use crate::entry::read::find::{FoundEntry, read_record, read_record_in};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::walk::{Listing, Shards, Unlisted, threads};
 use crate::key::{self, Key};
@@ -105,7 +105,7 @@ pub(crate) fn is_nonce_with(rest: &str, endings: &[&str]) -> bool {
 
 /// What a record turns out to be.
 pub(crate) enum RecordState {
-    Entry(Box<Found>),
+    Entry(Box<FoundEntry>),
     Damaged(Error),
     /// A newer version has stored it, and it is to be left alone.
     Newer(Error),
@@ -122,7 +122,13 @@ impl RecordState {
     }
 
     /// What was read of the record `name` of `key`; `is_home` says whether its folder is that of a function.
-    fn of(read: Result<Option<Found>>, disk: &Disk, name: &str, key: Key, is_home: impl FnOnce(&str) -> bool) -> Self {
+    fn of(
+        read: Result<Option<FoundEntry>>,
+        disk: &Disk,
+        name: &str,
+        key: Key,
+        is_home: impl FnOnce(&str) -> bool,
+    ) -> Self {
         match read {
             Ok(None) => Self::Gone,
             Ok(Some(found)) if found.record.key == key.digest() && is_home(&found.record.function) => {

@@ -12,9 +12,9 @@ use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, FileKind, GARBAGE_AGE, Stat};
 
-/// What the records of a shard say about its other files.
+/// The files of a shard that its records name.
 #[derive(Default)]
-pub(crate) struct Claims {
+pub(crate) struct NamedFiles {
     files: HashSet<String>,
     /// Keys whose record doesn't tell which files are its own.
     silent: HashSet<Key>,
@@ -22,7 +22,7 @@ pub(crate) struct Claims {
     newer: bool,
 }
 
-impl Claims {
+impl NamedFiles {
     pub(crate) fn add(&mut self, key: Key, state: &RecordState) {
         match state {
             RecordState::Entry(found) => self.files.extend(found.record.files().map(str::to_owned)),
@@ -45,7 +45,7 @@ impl Claims {
 }
 
 /// Removes the garbage of a shard, and returns its bytes.
-pub(crate) fn shard(disk: &Disk, shard: &Shard<'_>, claims: &Claims, now: SystemTime) -> Result<u64> {
+pub(crate) fn shard(disk: &Disk, shard: &Shard<'_>, claims: &NamedFiles, now: SystemTime) -> Result<u64> {
     let mut bytes = 0;
     for (name, key) in claims.orphans(shard) {
         let path = shard.path(name);

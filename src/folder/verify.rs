@@ -11,11 +11,11 @@ use serde::{Serialize, Serializer};
 
 use crate::entry::info::stored_bytes;
 use crate::entry::read::arrays::encoded_file;
-use crate::entry::read::find::Found;
+use crate::entry::read::find::FoundEntry;
 use crate::entry::write::remove::remove;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::{FileRole, RecordState, Shard, survey};
-use crate::folder::sweep::Claims;
+use crate::folder::sweep::NamedFiles;
 use crate::folder::walk::Unlisted;
 use crate::key::Key;
 use crate::map::digest_file;
@@ -220,7 +220,7 @@ struct FolderCheck<'a> {
 
 impl FolderCheck<'_> {
     fn shard(mut self, shard: &Shard<'_>) {
-        let mut claims = Claims::default();
+        let mut claims = NamedFiles::default();
         for (key, _) in shard.records() {
             let state = self.record(shard, key);
             claims.add(key, &state);
@@ -253,7 +253,7 @@ impl FolderCheck<'_> {
     }
 
     /// Checks the files of an entry; what overflowed was checked with its record.
-    fn files(&mut self, shard: &Shard<'_>, found: &Found) -> Result<()> {
+    fn files(&mut self, shard: &Shard<'_>, found: &FoundEntry) -> Result<()> {
         check_inline_arrays(&found.record.value).map_err(|error| {
             error.at(format_args!("record `{}`", shard.path(&format!("{}.record", found.record.key))))
         })?;
@@ -300,7 +300,7 @@ impl FolderCheck<'_> {
         self.report.problems.extend(problems);
     }
 
-    fn orphans(&mut self, shard: &Shard<'_>, claims: &Claims) {
+    fn orphans(&mut self, shard: &Shard<'_>, claims: &NamedFiles) {
         let foreign = shard.items.iter().filter(|item| item.role == FileRole::Foreign).map(|item| item.name.as_str());
         for name in claims.orphans(shard).map(|(name, _)| name).chain(foreign) {
             // What was claimed and is gone by now was removed with its entry.

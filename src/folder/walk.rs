@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::entry::site::is_shard;
 use crate::error::{Error, Result};
-use crate::store::{Disk, FileKind, Item, OpenFolder};
+use crate::store::{Disk, FileKind, FolderItem, OpenFolder};
 use crate::threads::lock;
 
 /// A walk waits for the file system more than it computes: two threads help on one core, and more than these add
@@ -38,7 +38,7 @@ pub(crate) struct Listing {
     pub(crate) function: usize,
     pub(crate) name: String,
     pub(crate) open: Option<OpenFolder>,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<FolderItem>,
 }
 
 /// A folder of a function, or one of its shards, that couldn't be listed.

@@ -26,7 +26,7 @@ impl StoredPart {
     /// `found` for a helper.
     #[must_use]
     pub fn counts(&self) -> &str {
-        &self.0.counts
+        &self.0.scope
     }
 
     /// Returns the version of its package, if that is part of the key.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::folder::evict::planning::{Seen, named};
+use crate::folder::evict::planning::{SeenFolder, named};
 use crate::folder::{Evicted, Executed, Limits, Plan, PlanReason};
 use crate::key;
 use crate::memory::Memory;
@@ -114,7 +114,7 @@ impl Memory {
         executed
     }
 
-    fn see(&self, scope: Option<&str>) -> Result<Seen> {
+    fn see(&self, scope: Option<&str>) -> Result<SeenFolder> {
         let engine = self.0.as_ref().ok_or_else(disabled)?;
         engine.archive.reopen(false);
         engine.evictor.see(scope)

@@ -16,7 +16,7 @@ pub struct Code {
     /// `version = …`
     pub version: Option<u64>,
     /// `code = "…"`
-    pub counts: CodeScope,
+    pub scope: CodeScope,
     /// `depends(…)`
     pub depends: &'static [Dependency],
     /// What else of its crate counts, and what can't be known of that.
@@ -79,7 +79,7 @@ impl Code {
     /// everything else. Under `"auto"` it is the version of its own crate, whose helpers it has found.
     pub(crate) fn digest(&'static self) -> Result<Digest> {
         let mut stream = KeyStream::new("ndcache-code:1");
-        let counted = match self.counts {
+        let counted = match self.scope {
             CodeScope::Version => vec![self],
             _ => self.reachable(),
         };
@@ -91,14 +91,14 @@ impl Code {
 
     /// What the digest is made of, in its order; nothing where there is none.
     pub(crate) fn parts(&'static self) -> Vec<Part> {
-        let counted = match self.counts {
+        let counted = match self.scope {
             CodeScope::Version => vec![(String::new(), self)],
             _ => self.named(),
         };
         let own = counted.iter().map(|(name, code)| code.part(name.clone(), self.how(code)));
         let Ok(mut parts) = own.collect::<Result<Vec<Part>>>() else { return Vec::new() };
         let with_helpers =
-            |code: &&&Code| matches!(code.counts, CodeScope::Auto) && !matches!(self.counts, CodeScope::Body);
+            |code: &&&Code| matches!(code.scope, CodeScope::Auto) && !matches!(self.scope, CodeScope::Body);
         for code in counted.iter().map(|(_, code)| code).filter(with_helpers) {
             for part in code.helpers.parts() {
                 if !parts.contains(&part) {
@@ -115,7 +115,7 @@ impl Code {
         if parts.is_empty() {
             parts.push(CodePart { name: path.to_owned(), file: None, why: "the function itself".to_owned() });
         }
-        if !matches!(self.counts, CodeScope::Version) {
+        if !matches!(self.scope, CodeScope::Version) {
             let named = self.named().into_iter().skip(1);
             parts.extend(named.map(|(name, _)| CodePart { name, file: None, why: "named in `depends(…)`".to_owned() }));
         }
@@ -124,7 +124,7 @@ impl Code {
 
     /// How `code` enters this digest.
     fn how(&self, code: &Code) -> How {
-        match (&self.counts, &code.counts) {
+        match (&self.scope, &code.scope) {
             (CodeScope::Body, CodeScope::Auto | CodeScope::Package(_)) => How::Body,
             // Its helpers are known, whatever the crate's version is.
             (CodeScope::Auto, CodeScope::Package(_)) if code.mark == self.mark => How::Body,
@@ -157,7 +157,7 @@ impl Code {
     }
 
     fn part(&self, name: String, how: How) -> Result<Part> {
-        let (counts, package, body) = match self.counts {
+        let (scope, package, body) = match self.scope {
             _ if how == How::Body => ("body", None, Some(self.body())),
             CodeScope::Package(version) => ("package", Some(version.to_owned()), Some(self.body())),
             CodeScope::Body => ("body", None, Some(self.body())),
@@ -165,11 +165,11 @@ impl Code {
             CodeScope::Version => ("version", None, None),
             CodeScope::Build(function) => ("build", None, Some(Digest::of(object::build_id(function as usize)?))),
         };
-        let facts = match self.counts {
+        let facts = match self.scope {
             CodeScope::Auto | CodeScope::Package(_) | CodeScope::Body => self.facts.iter().map(Fact::part).collect(),
             CodeScope::Version | CodeScope::Build(_) => Vec::new(),
         };
-        Ok(Part { name, counts: counts.to_owned(), package, version: self.version, body, facts })
+        Ok(Part { name, scope: scope.to_owned(), package, version: self.version, body, facts })
     }
 
     fn body(&self) -> Digest {
@@ -178,7 +178,7 @@ impl Code {
 
     fn own_digest(&self, how: How) -> Result<Digest> {
         let mut stream = KeyStream::new("ndcache-item:1");
-        match self.counts {
+        match self.scope {
             _ if how == How::Body => {
                 stream.text("body");
                 self.feed_body(&mut stream);

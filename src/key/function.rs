@@ -243,7 +243,7 @@ impl Function {
 
     /// Whether the build is a part of its code: what holds within a build may be a part of the key then.
     pub(crate) fn counts_build(&self) -> bool {
-        self.macro_code().is_some_and(|code| matches!(code.counts, CodeScope::Build(_)))
+        self.macro_code().is_some_and(|code| matches!(code.scope, CodeScope::Build(_)))
     }
 
     /// The digest of the id of the build that it belongs to, if that is known.
@@ -287,7 +287,7 @@ impl Function {
     /// Whether `inner` is among its helpers. Reads all of them.
     pub(crate) fn finds(&self, inner: &'static Function) -> bool {
         let (Some(outer), Some(inner_code)) = (self.macro_code(), inner.macro_code()) else { return false };
-        let is_here = outer.mark == inner_code.mark && matches!(outer.counts, CodeScope::Auto);
+        let is_here = outer.mark == inner_code.mark && matches!(outer.scope, CodeScope::Auto);
         is_here && outer.helpers.hold(&inner_code.helpers, inner.path())
     }
 

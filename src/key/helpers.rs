@@ -99,7 +99,7 @@ impl Helpers {
         let facts = self.facts.iter().filter(|fact| fact.helper == line.name).map(|fact| fact.fact.part());
         Part {
             name: line.name.to_owned(),
-            counts: Part::FOUND.to_owned(),
+            scope: Part::FOUND.to_owned(),
             package: None,
             version: None,
             body: line.digest.parse().ok(),

@@ -9,8 +9,9 @@ use crate::digest::{Digest, escaped};
 pub(crate) struct Part {
     /// The name that `depends(…)` gives it; empty for the function itself.
     pub(crate) name: String,
-    /// `code = "…"`
-    pub(crate) counts: String,
+    /// `code = "…"`; records call it `counts`.
+    #[serde(rename = "counts")]
+    pub(crate) scope: String,
     /// The version of the package, where it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<String>,
@@ -30,7 +31,7 @@ impl Part {
     pub(crate) const FOUND: &str = "found";
 
     fn is_found(&self) -> bool {
-        self.counts == Self::FOUND
+        self.scope == Self::FOUND
     }
 
     /// The name without its modules.
@@ -56,10 +57,10 @@ fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
         return Vec::new();
     }
     if let (Some(old), Some(new)) = (before.first(), now.first())
-        && old.counts != new.counts
+        && old.scope != new.scope
     {
         // Then other helpers count as well, and their differences say nothing.
-        return vec![format!("what counts as code: {} → {}", old.counts, new.counts)];
+        return vec![format!("what counts as code: {} → {}", old.scope, new.scope)];
     }
     let is_shown = |part: &&Part| !part.is_shown(before) && !part.is_shown(now);
     let mut left: Vec<&Part> = before.iter().filter(is_shown).collect();
@@ -105,11 +106,11 @@ impl Part {
             name if self.is_found() => format!(" of `{name}`"),
             name => format!(" of `{name}` (depends)"),
         };
-        if self.counts != before.counts {
-            return changes.push(format!("what counts as code{of}: {} → {}", before.counts, self.counts));
+        if self.scope != before.scope {
+            return changes.push(format!("what counts as code{of}: {} → {}", before.scope, self.scope));
         }
         if self.body != before.body {
-            let what = if self.counts == "build" { "build" } else { "code" };
+            let what = if self.scope == "build" { "build" } else { "code" };
             changes.push(format!("{what}{of} changed"));
         }
         if self.version != before.version {
@@ -149,7 +150,7 @@ mod tests {
     fn part(name: &str) -> Part {
         Part {
             name: name.to_owned(),
-            counts: "package".to_owned(),
+            scope: "package".to_owned(),
             package: Some("0.1.0".to_owned()),
             version: None,
             body: Some(Digest::of(name.as_bytes())),
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn of_what_counts_differently_no_more_is_said() {
-        let by_body = |name| Part { counts: "body".to_owned(), package: None, ..edited(name) };
+        let by_body = |name| Part { scope: "body".to_owned(), package: None, ..edited(name) };
         assert_eq!(
             changes(&[part(""), part("fir")], &[by_body(""), by_body("fir")]),
             ["what counts as code: package → body"]

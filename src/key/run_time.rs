@@ -63,8 +63,8 @@ impl RunTime {
     }
 }
 
-fn part(name: String, counts: &str, digest: Digest) -> Part {
-    Part { name, counts: counts.to_owned(), package: None, version: None, body: Some(digest), facts: Vec::new() }
+fn part(name: String, scope: &str, digest: Digest) -> Part {
+    Part { name, scope: scope.to_owned(), package: None, version: None, body: Some(digest), facts: Vec::new() }
 }
 
 /// What names a function: path, type that it belongs to, package and code.

@@ -14,14 +14,14 @@ const XATTR_MAX: usize = 64 << 10;
 const SET_ID: u32 = 0o6000;
 
 /// What a new file keeps of the file that it replaces.
-pub(super) struct Attributes {
+pub(super) struct FileAttributes {
     mode: u32,
     owner: u32,
     group: u32,
     extended: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-impl Attributes {
+impl FileAttributes {
     /// Those of the regular file at `path`, or behind a link there; `None` if there is none.
     pub(super) fn at(path: &Path) -> Option<Self> {
         let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;

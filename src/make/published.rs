@@ -30,9 +30,9 @@ thread_local! {
 }
 
 /// Takes the innermost watch away, in a panic too.
-struct Guard;
+struct WatchGuard;
 
-impl Drop for Guard {
+impl Drop for WatchGuard {
     fn drop(&mut self) {
         let _ = WATCHES.try_with(|watches| watches.borrow_mut().pop());
     }
@@ -46,7 +46,7 @@ pub(super) fn watch<T>(path: &Path, save: impl FnOnce() -> T) -> (T, Option<Publ
         published: None,
     };
     WATCHES.with_borrow_mut(|watches| watches.push(watch));
-    let _guard = Guard;
+    let _guard = WatchGuard;
     let value = save();
     (value, WATCHES.with_borrow_mut(|watches| watches.last_mut().and_then(|watch| watch.published.take())))
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use rustix::fs::Dir;
 
-use super::attributes::Attributes;
+use super::attributes::FileAttributes;
 use super::{folder_of, published};
 use crate::error::{Error, Result};
 use crate::memory::ambient;
@@ -80,8 +80,8 @@ pub(super) fn replace(
 ) -> Result<()> {
     let durability = ambient().map_or(Durability::Buffered, |memory| memory.durability());
     let temp = NewFile::beside(path)?;
-    let kept = Attributes::at(path);
-    let new_mode = Attributes::mode_of_new(kept.as_ref(), mode);
+    let kept = FileAttributes::at(path);
+    let new_mode = FileAttributes::mode_of_new(kept.as_ref(), mode);
     let file = OpenOptions::new().write(true).create_new(true).mode(new_mode).open(&temp.path);
     let file = LimitedFile::new(file.map_err(|error| Error::io("create a file for", path, error))?);
     let mut file = BufWriter::with_capacity(1 << 20, file);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::digest::Known;
 use crate::entry::read::arrays::{READ_RATHER, Remembered};
-use crate::entry::read::find::Found;
+use crate::entry::read::find::FoundEntry;
 use crate::key::Key;
 use crate::map::{Mapping, WeakMapping};
 use crate::memo::clock;
@@ -34,7 +34,7 @@ pub(crate) struct MemoHandle {
 
 /// An entry, as it was read.
 pub(crate) struct MemoEntry {
-    pub(crate) found: Found,
+    pub(crate) found: FoundEntry,
     pub(super) generation: u64,
     /// Whether the state of its file tells whether it is still the same.
     pub(super) settled: bool,

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::site::Site;
 use crate::key::{Function, Key};
 use crate::memo::clock;
@@ -139,7 +139,7 @@ impl Memo {
     }
 
     /// How long the last use of a found entry needn't be stamped yet.
-    fn unstamped(&self, found: &Found, now: SystemTime) -> Duration {
+    fn unstamped(&self, found: &FoundEntry, now: SystemTime) -> Duration {
         self.archive.rules.stamp_interval.saturating_sub(now.duration_since(found.used).unwrap_or_default())
     }
 
@@ -196,7 +196,7 @@ impl Before {
     }
 
     /// Whether every later change of the file shows in its times.
-    fn is_settled(&self, found: &Found) -> bool {
+    fn is_settled(&self, found: &FoundEntry) -> bool {
         let (changed, modified) = (found.stat.changed, found.stat.modified);
         let settled = if is_whole(changed) && is_whole(modified) { SETTLED_COARSE } else { SETTLED };
         self.time.duration_since(changed.max(modified)).is_ok_and(|age| age >= settled)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::call::request::{AnyCall, CallOptions, Request};
 use crate::digest::Digest;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
@@ -158,7 +158,7 @@ impl Memory {
         missing: Missing,
     ) -> Evaluated<S::Out> {
         let need = NeededCall { engine, call: &call, site, form };
-        let fresh = |found: &Found| engine.fresh(call.options(), site, found).map(drop);
+        let fresh = |found: &FoundEntry| engine.fresh(call.options(), site, found).map(drop);
         let turn = match engine.wait_for_turn(&call, site, missing, &need, &fresh) {
             Waited::Found(value) => {
                 // What came from a tier may be hit this once, on a machine that computes otherwise.

@@ -3,14 +3,19 @@
 use std::time::SystemTime;
 
 use crate::call::request::CallOptions;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::site::Site;
 use crate::memory::Engine;
 use crate::record::{Record, nanoseconds, nanoseconds_since_1970};
 
 impl Engine {
     /// Until when the entry is good (`None`: for ever), if it still is and `validate` lets it pass.
-    pub(crate) fn fresh(&self, options: &impl CallOptions, site: &Site, found: &Found) -> Result<Option<u64>, Missing> {
+    pub(crate) fn fresh(
+        &self,
+        options: &impl CallOptions,
+        site: &Site,
+        found: &FoundEntry,
+    ) -> Result<Option<u64>, Missing> {
         let record = &found.record;
         let validated = options.validate().is_some() || self.settings.validate.is_some();
         let limited = options.expires().is_some() || self.settings.expires.is_some() || record.expires.is_some();
@@ -33,7 +38,7 @@ impl Engine {
         options.expires().map(|expires| expires()).or(self.settings.expires).map(nanoseconds)
     }
 
-    fn is_valid(&self, options: &impl CallOptions, site: &Site, found: &Found) -> bool {
+    fn is_valid(&self, options: &impl CallOptions, site: &Site, found: &FoundEntry) -> bool {
         let entry = || self.archive.entry(&site.record(), found.clone());
         match (options.validate(), &self.settings.validate) {
             (Some(validate), _) => validate(&entry()),

@@ -8,7 +8,7 @@ use crate::call::lazy::Call;
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, escaped};
 use crate::entry::in_memory::Content;
-use crate::entry::read::find::Found;
+use crate::entry::read::find::FoundEntry;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
@@ -85,7 +85,7 @@ impl Memory {
     }
 
     /// What hit is returned whatever the function does now, and whatever its types do: panics end here.
-    fn verdict<A, R>(&self, engine: &Engine, call: Call<A, R>, site: &Site, found: &Found) -> Result<Verdict> {
+    fn verdict<A, R>(&self, engine: &Engine, call: Call<A, R>, site: &Site, found: &FoundEntry) -> Result<Verdict> {
         let (codec, check) = (call.codec(), call.options().check());
         let panicked = "a method or destructor of the arguments' or the result's type panicked";
         let panicked = || Error::new(ErrorKind::Other, panicked);
@@ -140,7 +140,7 @@ impl Engine {
     fn compare_results<R>(
         &self,
         site: &Site,
-        found: &Found,
+        found: &FoundEntry,
         codec: Codec<R>,
         check: Check,
         mut value: R,

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
 use crate::entry::in_memory::Content;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::flight::{Look, Need};
 use crate::memory::{Engine, Memory};
 use crate::stats::verbose::{MissReport, Storing};
-use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, TierProbe, TierStatus, Tiers};
+use crate::tier::{FetchRequest, Fetched, Filter, Flushed, Moved, Purged, TierProbe, TierStatus, Tiers};
 
 /// What is good for no longer isn't shared, in nanoseconds.
 const SHORT_LIVED: u64 = 60_000_000_000;
@@ -21,7 +21,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) call: &'a dyn AnyCall,
     pub(crate) site: &'a Site,
     /// Whether an entry is good, by the rules of function and memory.
-    pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
+    pub(crate) fresh: &'a dyn Fn(&FoundEntry) -> Result<(), Missing>,
     /// What somebody had edited there, and it replaces.
     pub(crate) edited: Option<Content>,
     /// Another task computes it, too.
@@ -51,7 +51,7 @@ impl Engine {
         let function = call.function().path();
         // An edit is by hand: nothing is fetched over it.
         let wanted = || self.archive.edited(site, function) == edited;
-        let sought = Sought { site, function, fresh, interrupted: &interrupted, wanted: &wanted };
+        let sought = FetchRequest { site, function, fresh, interrupted: &interrupted, wanted: &wanted };
         let begin = Instant::now();
         match tiers.core().fetch(&sought) {
             Fetched::Here(place) => match need.look() {

@@ -7,14 +7,14 @@ use crate::error::{Error, Result};
 
 /// One value, of which nothing is known, item by item: it is whole, nests no deeper than a stored value may, and nothing
 /// follows it.
-pub(super) struct Scan<'a> {
+pub(super) struct ValueScan<'a> {
     rest: &'a [u8],
     total: usize,
     /// How many values are missing on each level. The outermost is the value itself.
     missing: Vec<u64>,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> ValueScan<'a> {
     pub(super) fn new(value: &'a [u8]) -> Self {
         Self { rest: value, total: value.len(), missing: vec![1] }
     }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn count(value: &[u8]) -> Result<usize> {
-        let mut scan = Scan::new(value);
+        let mut scan = ValueScan::new(value);
         let mut items = 0;
         while scan.next()?.is_some() {
             items += 1;

@@ -327,8 +327,8 @@ impl Cursor<'_> {
             body = self.digest()?,
             facts = self.list(Cursor::fact)?,
         );
-        let (name, counts) = (needed(name, "name")?, needed(counts, "counts")?);
-        Ok(Part { name, counts, package, version, body, facts: facts.unwrap_or_default() })
+        let (name, scope) = (needed(name, "name")?, needed(counts, "counts")?);
+        Ok(Part { name, scope, package, version, body, facts: facts.unwrap_or_default() })
     }
 
     fn fact(&mut self) -> Result<(String, String)> {

@@ -253,8 +253,8 @@ impl ProducerMap {
 
 impl PartMap {
     fn into_part(self) -> Part {
-        let Self { name, counts, package, version, body, facts } = self;
-        Part { name, counts, package, version, body, facts }
+        let Self { name, counts: scope, package, version, body, facts } = self;
+        Part { name, scope, package, version, body, facts }
     }
 }
 

@@ -56,7 +56,7 @@ fn sample() -> Record {
 fn part() -> Part {
     Part {
         name: "window".to_owned(),
-        counts: "package".to_owned(),
+        scope: "package".to_owned(),
         package: Some("0.1.0".to_owned()),
         version: Some(2),
         body: Some(digest(4)),

@@ -166,7 +166,7 @@ impl Memory {
 }
 
 /// Which entries hold an array or a value, by what it counts as in an argument; or took it as one.
-struct Index<T> {
+struct DigestIndex<T> {
     /// The folders of the functions.
     functions: Vec<String>,
     by_digest: HashMap<Digest, Vec<T>>,
@@ -178,14 +178,14 @@ struct Index<T> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Holder {
     created: u64,
-    /// The index of its function's folder in [`Index::functions`].
+    /// The index of its function's folder in [`DigestIndex::functions`].
     function: usize,
     key: Key,
 }
 
 impl Engine {
     /// What `find` finds in each entry, by digests.
-    fn index<T: Send>(&self, find: impl Fn(&Record, Holder, &mut Vec<(Digest, T)>) + Sync) -> Result<Index<T>> {
+    fn index<T: Send>(&self, find: impl Fn(&Record, Holder, &mut Vec<(Digest, T)>) + Sync) -> Result<DigestIndex<T>> {
         let survey = survey(&self.archive.disk, |found: &mut Vec<(Digest, T)>, shard| {
             for (key, item) in shard.records() {
                 let RecordState::Entry(entry) = shard.listed_state(key, item) else { continue };
@@ -197,11 +197,11 @@ impl Engine {
         for (digest, found) in survey.tallies.into_iter().flatten() {
             by_digest.entry(digest).or_default().push(found);
         }
-        Ok(Index { functions: survey.functions, by_digest, unread })
+        Ok(DigestIndex { functions: survey.functions, by_digest, unread })
     }
 
     /// Which entries hold which arrays and values.
-    fn holders(&self) -> Result<Index<Holder>> {
+    fn holders(&self) -> Result<DigestIndex<Holder>> {
         let mut index = self.index(|record, place, found| {
             found.extend(held(record).into_iter().map(|digest| (digest, place)));
         })?;
@@ -243,7 +243,7 @@ impl Engine {
     fn inputs(
         &self,
         entry: &Entry,
-        index: &Index<Holder>,
+        index: &DigestIndex<Holder>,
         known: &mut HashMap<Key, usize>,
         lineage: &mut Lineage,
     ) -> Vec<Input> {
@@ -268,7 +268,7 @@ impl Engine {
     fn node(
         &self,
         place: &Holder,
-        index: &Index<Holder>,
+        index: &DigestIndex<Holder>,
         known: &mut HashMap<Key, usize>,
         lineage: &mut Lineage,
     ) -> Option<usize> {

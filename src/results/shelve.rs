@@ -11,7 +11,7 @@ use crate::call::lazy::Call;
 use crate::digest::{ContentHash, ContentHasher, Known, Text};
 use crate::entry::in_memory::{Content, InMemoryEntry};
 use crate::entry::info::Entry;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::rules::INLINE;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
@@ -401,7 +401,7 @@ impl Reference {
         }
     }
 
-    fn find(&self, entry: &ShelvedEntry, engine: &Engine, site: &Site) -> Result<Found> {
+    fn find(&self, entry: &ShelvedEntry, engine: &Engine, site: &Site) -> Result<FoundEntry> {
         let found = engine.archive.find_loadable(site, &self.function);
         let found = found.map_err(|missing| self.unusable(missing, engine))?;
         self.expect_content(entry, &found.record)?;

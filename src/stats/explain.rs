@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use crate::call::describe::Described;
+use crate::call::describe::Description;
 use crate::call::request::AnyCall;
 use crate::digest::{Digest, Leaf, escaped};
 use crate::entry::read::find::Missing;
@@ -155,7 +155,12 @@ impl Recorder {
     }
 
     /// How an argument differs from the stored one: part by part, where its parts are known.
-    fn difference(&self, argument: &ArgumentDigest, old: Option<&Argument>, described: &Described) -> Vec<Difference> {
+    fn difference(
+        &self,
+        argument: &ArgumentDigest,
+        old: Option<&Argument>,
+        described: &Description,
+    ) -> Vec<Difference> {
         let name = argument.name;
         let parts = old.map_or(Vec::new(), |old| changed_parts(&old.leaves, &described.leaves));
         if parts.is_empty() || parts.iter().any(|part| part.path.is_empty()) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ErrorKind;
-use crate::store::files::walk::{FileKind, Item};
+use crate::store::files::walk::{FileKind, FolderItem};
 use rustix::fs::{CWD, FileType, Mode};
 use std::fs::{self, File};
 use std::io::{Read, Write};

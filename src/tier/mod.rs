@@ -48,7 +48,7 @@ pub use fault::Fault;
 pub use object_store::{Credentials, ObjectStore};
 pub(crate) use outbox::Outbox;
 pub use probe::{ProbeStep, TierProbe};
-pub(crate) use read::{Fetched, Sought};
+pub(crate) use read::{FetchRequest, Fetched};
 pub(crate) use removed::mark;
 pub use settings::{Access, Filter, Share, Tier};
 pub use status::{Purge, TierStatus};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::store::nonce;
 use crate::tier::core::Core;
-use crate::tier::place::calls::Calls;
+use crate::tier::place::calls::BackendCalls;
 use crate::tier::place::pipe::Capped;
 use crate::tier::place::{Answer, Place};
 use crate::tier::{Access, Backend, Deadline, Fault, Get, List, Trouble};
@@ -128,7 +128,7 @@ fn expect_object(place: &Place, object: &str, body: &[u8]) -> Result<(), Trouble
     }
 }
 
-fn get(calls: &Calls, object: &str) -> Result<Answer, Fault> {
+fn get(calls: &BackendCalls, object: &str) -> Result<Answer, Fault> {
     let (until, name) = (Deadline::after(WAIT), object.to_owned());
     calls.run(until, move |backend: &dyn Backend| {
         let mut out = Capped::new(MOST, until);

@@ -58,9 +58,10 @@ thread_local! {
 }
 
 /// The memories that this thread has opened whose end waits for what is to be sent.
-struct FlushAtEnd(RefCell<Vec<Waiting>>);
+struct FlushAtEnd(RefCell<Vec<PendingFlush>>);
 
-struct Waiting {
+/// A memory whose queued uploads are sent before its thread ends.
+struct PendingFlush {
     core: Weak<Core>,
     /// Ends with the memory, whose drop has flushed the core already; the thread that sends may hold the core for longer.
     open: Weak<()>,
@@ -73,13 +74,13 @@ fn flush_at_end_of_thread(core: &Arc<Core>, open: &Arc<()>, wait: Duration) {
     let _ = AT_END.try_with(|end| {
         let Ok(mut opened) = end.0.try_borrow_mut() else { return };
         opened.retain(|waiting| waiting.open.strong_count() > 0);
-        opened.push(Waiting { core: Arc::downgrade(core), open: Arc::downgrade(open), wait });
+        opened.push(PendingFlush { core: Arc::downgrade(core), open: Arc::downgrade(open), wait });
     });
 }
 
 impl Drop for FlushAtEnd {
     fn drop(&mut self) {
-        for Waiting { core, open, wait } in self.0.take() {
+        for PendingFlush { core, open, wait } in self.0.take() {
             if let Some(core) = core.upgrade().filter(|_| open.strong_count() > 0) {
                 core.flush(wait);
             }

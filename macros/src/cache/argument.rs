@@ -13,7 +13,7 @@ use crate::ident::rewritten;
 use crate::tokens::mentions;
 
 /// One parameter, as the generated functions see it.
-pub(super) struct Argument {
+pub(super) struct Parameter {
     /// Its name in the key, without `r#`; a pattern is named by its position.
     pub(super) name: String,
     /// How it is written in a signature, `None` for the receiver, whose tokens are kept.
@@ -32,11 +32,11 @@ pub(super) struct Argument {
     pub(super) span: Span,
 }
 
-pub(super) fn arguments(options: &Options, signature: &Signature) -> Vec<Argument> {
+pub(super) fn arguments(options: &Options, signature: &Signature) -> Vec<Parameter> {
     signature.inputs.iter().enumerate().map(|(at, input)| argument(options, at, input)).collect()
 }
 
-fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
+fn argument(options: &Options, at: usize, input: &FnArg) -> Parameter {
     let ignored = |name: &str| options.ignore.iter().any(|ident| ident.unraw() == name);
     let step = |name: &str| options.round.iter().find(|(ident, _)| ident.unraw() == name).map(|(_, step)| step.clone());
     match input {
@@ -49,7 +49,7 @@ fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
                 ReceiverKind::Typed(_, ty) => matches!(ungrouped_type(ty), Type::Reference(_)),
                 _ => false,
             };
-            Argument {
+            Parameter {
                 name: "self".to_owned(),
                 typed: None,
                 local: Ident::new("receiver", Span::mixed_site()),
@@ -76,7 +76,7 @@ fn typed_argument(
     step: impl Fn(&str) -> Option<Expr>,
     at: usize,
     typed: &PatType,
-) -> Argument {
+) -> Parameter {
     let (name, ident) = match named(&typed.pat) {
         Some(ident) => {
             // A lint about the name is reported at the one in the body.
@@ -84,7 +84,7 @@ fn typed_argument(
         }
         None => (format!("argument_{at}"), Ident::new(&format!("argument_{at}"), Span::mixed_site())),
     };
-    Argument {
+    Parameter {
         ignored: ignored(&name),
         secret: is_secret(options, &name),
         step: step(&name),
@@ -98,7 +98,7 @@ fn typed_argument(
     }
 }
 
-impl Argument {
+impl Parameter {
     /// How the value is keyed: by the multiples of its step, else by the first trait it has. The span shows the
     /// argument's type when it can't be.
     pub(super) fn keyed(&self, value: &TokenStream, private: &TokenStream) -> TokenStream {

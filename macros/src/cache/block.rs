@@ -7,7 +7,7 @@ use syn::ext::IdentExt as _;
 use syn::{Attribute, Error, GenericParam, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Result, Type};
 
 use super::attributes::companion_attributes;
-use super::parse::{Function, Options};
+use super::parse::{Options, UnparsedFunction};
 use super::surroundings::EnclosingItem;
 use crate::tokens::mentions;
 
@@ -75,7 +75,7 @@ fn cached(
     };
     let mut options = Options::of_cache(arguments)?;
     let item = method.to_token_stream();
-    let own: Function = syn::parse2(item.clone())?;
+    let own: UnparsedFunction = syn::parse2(item.clone())?;
     if own.signature.receiver().is_none() {
         options.method.get_or_insert(Span::call_site());
     }
@@ -83,7 +83,7 @@ fn cached(
     let private = crate::krate::private(options.krate.as_ref());
     let found = crate::helpers::of_function(&options, &own.signature.ident, &private);
     let code = crate::code::code(item.clone(), &found, &options, &private)?;
-    let mut inherent: Function = syn::parse2(qualified(item, path, names))?;
+    let mut inherent: UnparsedFunction = syn::parse2(qualified(item, path, names))?;
     inherent.visibility = syn::parse_quote!(pub);
     Ok(super::expand::of_trait(&options, &own, &inherent, &code, &private))
 }

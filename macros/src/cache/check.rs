@@ -10,7 +10,7 @@ use syn::{
     TypeParamBound, TypePath, TypeReference, UnOp, WherePredicate,
 };
 
-use super::parse::{CodeScope, Function, Helpers, Options};
+use super::parse::{CodeScope, Helpers, Options, UnparsedFunction};
 use super::surroundings::EnclosingItem;
 use super::words::unknown;
 use crate::facts::refuse_places;
@@ -18,7 +18,7 @@ use crate::fragment::ungrouped_type;
 use crate::tokens::{Token, lex, mentions};
 
 /// Every mistake at once, so that one build shows them all.
-pub(super) fn check(options: &Options, function: &Function, place: Option<EnclosingItem>) -> Result<()> {
+pub(super) fn check(options: &Options, function: &UnparsedFunction, place: Option<EnclosingItem>) -> Result<()> {
     let mut errors = Errors(None);
     modifiers(&function.signature, &mut errors);
     attributes(function, &mut errors);
@@ -68,7 +68,7 @@ fn modifiers(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-fn attributes(function: &Function, errors: &mut Errors) {
+fn attributes(function: &UnparsedFunction, errors: &mut Errors) {
     for attribute in &function.attributes {
         let last = attribute.path().segments.last().map(|segment| segment.ident.to_string());
         match last.as_deref() {
@@ -431,8 +431,8 @@ fn code(options: &Options, errors: &mut Errors) {
             "`helpers = \"named\"` counts as `code = \"package\"` does: take out one of the two",
         ));
     }
-    if let (Some((Helpers::Without(_), span)), Some((counts, _))) = (&options.helpers, options.code)
-        && counts != CodeScope::Auto
+    if let (Some((Helpers::Without(_), span)), Some((scope, _))) = (&options.helpers, options.code)
+        && scope != CodeScope::Auto
     {
         errors.add(Error::new(*span, "helpers are looked for under `code = \"auto\"` alone: take out one of the two"));
     }
@@ -443,9 +443,9 @@ fn code(options: &Options, errors: &mut Errors) {
 
 /// Refuses places in a file. Where only the version counts the author answers for them, and a build's id covers each
 /// line.
-fn places(options: &Options, function: &Function, errors: &mut Errors) {
+fn places(options: &Options, function: &UnparsedFunction, errors: &mut Errors) {
     let counted =
-        options.code.is_none_or(|(counts, _)| matches!(counts, CodeScope::Auto | CodeScope::Package | CodeScope::Body));
+        options.code.is_none_or(|(scope, _)| matches!(scope, CodeScope::Auto | CodeScope::Package | CodeScope::Body));
     if counted && let Err(error) = refuse_places(&function.body) {
         errors.add(error);
     }

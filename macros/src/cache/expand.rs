@@ -8,15 +8,20 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{GenericParam, ReturnType};
 
-use super::argument::{Argument, arguments};
+use super::argument::{Parameter, arguments};
 use super::attributes::{Role, routed};
-use super::parse::{Function, Options};
+use super::parse::{Options, UnparsedFunction};
 use crate::code::{cargo_variable, method_constant};
 use crate::ident::rewritten;
 use crate::package;
 
-pub(super) fn expand(options: &Options, function: &Function, code: &TokenStream, private: &TokenStream) -> TokenStream {
-    let names = Names::new(options, function);
+pub(super) fn expand(
+    options: &Options,
+    function: &UnparsedFunction,
+    code: &TokenStream,
+    private: &TokenStream,
+) -> TokenStream {
+    let names = GeneratedNames::new(options, function);
     let expansion = Expansion { options, function, names, arguments: arguments(options, &function.signature), private };
     if expansion.names.method { expansion.method(code) } else { expansion.free(code) }
 }
@@ -24,13 +29,13 @@ pub(super) fn expand(options: &Options, function: &Function, code: &TokenStream,
 /// A method of a trait: what the trait is given, of `own`, and what goes into an inherent `impl`, of `inherent`.
 pub(super) fn of_trait(
     options: &Options,
-    own: &Function,
-    inherent: &Function,
+    own: &UnparsedFunction,
+    inherent: &UnparsedFunction,
     code: &TokenStream,
     private: &TokenStream,
 ) -> (TokenStream, TokenStream) {
     let of = |function| {
-        let names = Names::new(options, function);
+        let names = GeneratedNames::new(options, function);
         Expansion { options, function, names, arguments: arguments(options, &function.signature), private }
     };
     (of(own).wrapper(), of(inherent).beside(code))
@@ -40,7 +45,7 @@ pub(super) fn of_trait(
 ///
 /// A lint about a name is reported where the name is the user's own token, and nowhere else. So that token goes to the
 /// generated item that is used if any is: a function of which only `f::call` is used isn't reported as dead.
-pub(super) struct Names {
+pub(super) struct GeneratedNames {
     pub(super) method: bool,
     pub(super) wrapper: Ident,
     pub(super) handle: Ident,
@@ -52,8 +57,8 @@ pub(super) struct Names {
     pub(super) code: Ident,
 }
 
-impl Names {
-    fn new(options: &Options, function: &Function) -> Names {
+impl GeneratedNames {
+    fn new(options: &Options, function: &UnparsedFunction) -> GeneratedNames {
         let name = &function.signature.ident;
         let site = Span::mixed_site().located_at(name.span());
         let ident = |text: &str| Ident::new(text, site);
@@ -62,7 +67,7 @@ impl Names {
         let handle = options.handle.as_ref().unwrap_or(name).clone();
         if method {
             let plain = handle.unraw();
-            return Names {
+            return GeneratedNames {
                 method,
                 wrapper,
                 owner: quote_spanned!(site=> Self),
@@ -74,7 +79,7 @@ impl Names {
                 handle,
             };
         }
-        Names {
+        GeneratedNames {
             method,
             wrapper,
             owner: handle.to_token_stream(),
@@ -90,15 +95,15 @@ impl Names {
 
 pub(super) struct Expansion<'a> {
     pub(super) options: &'a Options,
-    pub(super) function: &'a Function,
-    pub(super) names: Names,
-    pub(super) arguments: Vec<Argument>,
+    pub(super) function: &'a UnparsedFunction,
+    pub(super) names: GeneratedNames,
+    pub(super) arguments: Vec<Parameter>,
     pub(super) private: &'a TokenStream,
 }
 
 impl Expansion<'_> {
     fn free(&self, code: &TokenStream) -> TokenStream {
-        let Names { handle, .. } = &self.names;
+        let GeneratedNames { handle, .. } = &self.names;
         let visibility = &self.function.visibility;
         let companion = self.attributes(Role::Companion);
         let (wrapper, compute, call, function) = (self.wrapper(), self.compute(), self.call(), self.function());
@@ -166,7 +171,7 @@ impl Expansion<'_> {
 
     /// The arguments as the generated functions pass them on.
     pub(super) fn passed(&self) -> Vec<TokenStream> {
-        let pass = |argument: &Argument| match &argument.typed {
+        let pass = |argument: &Parameter| match &argument.typed {
             Some((ident, _)) => ident.to_token_stream(),
             None => self.self_token(),
         };
@@ -186,7 +191,7 @@ impl Expansion<'_> {
     }
 
     fn wrapper(&self) -> TokenStream {
-        let Names { owner, call, compute, .. } = &self.names;
+        let GeneratedNames { owner, call, compute, .. } = &self.names;
         let private = self.private;
         let visibility = &self.function.visibility;
         let attributes = self.attributes(Role::Wrapper);
@@ -211,7 +216,7 @@ impl Expansion<'_> {
     }
 
     fn docs(&self) -> TokenStream {
-        let Names { method, handle, call, compute, function, .. } = &self.names;
+        let GeneratedNames { method, handle, call, compute, function, .. } = &self.names;
         let path = if *method { "Self".to_owned() } else { handle.to_string() };
         let line = format!(
             "Cached by ndcache: `{path}::{call}(…)` is the lazy call, `{path}::{compute}(…)` the plain function, \
@@ -234,7 +239,7 @@ impl Expansion<'_> {
     }
 
     fn function(&self) -> TokenStream {
-        let Names { method, function, item, .. } = &self.names;
+        let GeneratedNames { method, function, item, .. } = &self.names;
         let private = self.private;
         let visibility = &self.function.visibility;
         let attributes = self.attributes(Role::Beside);
@@ -255,7 +260,7 @@ impl Expansion<'_> {
 
     /// The statics, which a function holds, as an `impl` can't.
     fn item(&self, companion: Option<TokenStream>, code: &TokenStream) -> TokenStream {
-        let Names { item, handle, .. } = &self.names;
+        let GeneratedNames { item, handle, .. } = &self.names;
         let private = self.private;
         let attributes = self.attributes(Role::Companion);
         let package = cargo_variable("CARGO_PKG_NAME", private);
@@ -291,7 +296,7 @@ impl Expansion<'_> {
     }
 
     fn code(&self) -> TokenStream {
-        let Names { code, item, .. } = &self.names;
+        let GeneratedNames { code, item, .. } = &self.names;
         let private = self.private;
         let visibility = &self.function.visibility;
         let attributes = self.attributes(Role::Companion);

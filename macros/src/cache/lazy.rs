@@ -6,13 +6,13 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{GenericParam, ReturnType};
 
-use super::argument::Argument;
+use super::argument::Parameter;
 use super::attributes::Role;
-use super::expand::{Expansion, Names};
+use super::expand::{Expansion, GeneratedNames};
 
 impl Expansion<'_> {
     pub(super) fn call(&self) -> TokenStream {
-        let Names { owner, call, function, .. } = &self.names;
+        let GeneratedNames { owner, call, function, .. } = &self.names;
         let (private, result) = (self.private, self.result());
         let visibility = &self.function.visibility;
         let attributes = self.attributes(Role::Beside);
@@ -68,12 +68,12 @@ impl Expansion<'_> {
 
     /// `fn(A, &mut MutationCheck) -> R`. A reference is `Copy`, so it is still here after the call.
     fn compute_closure(&self) -> TokenStream {
-        let Names { owner, compute, .. } = &self.names;
+        let GeneratedNames { owner, compute, .. } = &self.names;
         let private = self.private;
         let turbofish = self.turbofish();
         let locals: Vec<&Ident> = self.arguments.iter().map(|argument| &argument.local).collect();
         let again = self.arguments.iter().filter(|argument| argument.reference && !argument.ignored).map(|argument| {
-            let Argument { name, local, .. } = argument;
+            let Parameter { name, local, .. } = argument;
             let keyed = argument.keyed(&local.to_token_stream(), private);
             quote_spanned!(Span::mixed_site()=> again.add(#name, #local, #keyed);)
         });
@@ -111,9 +111,9 @@ impl Expansion<'_> {
         })
     }
 
-    fn added(&self, argument: &Argument) -> TokenStream {
+    fn added(&self, argument: &Parameter) -> TokenStream {
         let private = self.private;
-        let Argument { name, local, .. } = argument;
+        let Parameter { name, local, .. } = argument;
         let site = Span::mixed_site().located_at(argument.span);
         // The closure sees `&A`: an argument that is itself a reference is behind two.
         let value = if argument.reference { quote_spanned!(site=> *#local) } else { local.to_token_stream() };
@@ -125,7 +125,7 @@ impl Expansion<'_> {
     /// The types of the `impl Trait` arguments, ignored ones, too: to ignore a value isn't to ignore what its type does.
     fn opaque_arguments(&self) -> Vec<TokenStream> {
         let opaque = self.arguments.iter().filter(|argument| argument.opaque);
-        let added = opaque.map(|Argument { name, local, reference, .. }| {
+        let added = opaque.map(|Parameter { name, local, reference, .. }| {
             // A name that no argument can have: `MutationCheck` looks an argument up by its name.
             let name = format!("impl {name}");
             let site = Span::mixed_site();

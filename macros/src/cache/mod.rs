@@ -38,7 +38,7 @@ fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
         return block::expand(arguments, item);
     }
     let options = Options::of_cache(arguments)?;
-    let function: parse::Function = syn::parse2(item.clone())?;
+    let function: parse::UnparsedFunction = syn::parse2(item.clone())?;
     check::check(&options, &function, surroundings::place(&item))?;
     let private = crate::krate::private(options.krate.as_ref());
     let found = crate::helpers::of_function(&options, &function.signature.ident, &private);

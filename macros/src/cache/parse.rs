@@ -53,7 +53,7 @@ pub(crate) enum Helpers {
 }
 
 /// A function whose body isn't parsed: the compiler may know more syntax than syn.
-pub(crate) struct Function {
+pub(crate) struct UnparsedFunction {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
@@ -136,7 +136,7 @@ impl Options {
             "round" => self.round = listed(option, input, step)?,
             "depends" => self.depends = listed(option, input, Type::parse)?,
             "version" => self.version = Some(version(input)?),
-            "code" => self.code = Some(counts(input)?),
+            "code" => self.code = Some(code_scope(input)?),
             "helpers" => self.helpers = Some((helpers(option, input)?, option.span())),
             "name" => self.name = Some(name(input)?),
             "handle" => {
@@ -214,12 +214,12 @@ fn krate(input: ParseStream<'_>) -> Result<Path> {
 fn version(input: ParseStream<'_>) -> Result<Expr> {
     input.parse::<Token![=]>()?;
     let value: Expr = input.parse()?;
-    let integer = match &value {
+    let may_be_u64 = match &value {
         Expr::Lit(literal) => matches!(&literal.lit, Lit::Int(number) if is_u64(number)),
         Expr::Path(_) => true,
         _ => false,
     };
-    match integer {
+    match may_be_u64 {
         true => Ok(value),
         false => {
             Err(syn::Error::new_spanned(value, "`version` takes an integer from 0 or a `u64` constant: `version = 2`"))
@@ -232,10 +232,10 @@ fn is_u64(number: &LitInt) -> bool {
 }
 
 /// `= "package"`
-fn counts(input: ParseStream<'_>) -> Result<(CodeScope, Span)> {
+fn code_scope(input: ParseStream<'_>) -> Result<(CodeScope, Span)> {
     input.parse::<Token![=]>()?;
     let value: LitStr = input.parse()?;
-    let counts = match value.value().as_str() {
+    let scope = match value.value().as_str() {
         "auto" => CodeScope::Auto,
         "package" => CodeScope::Package,
         "body" => CodeScope::Body,
@@ -247,7 +247,7 @@ fn counts(input: ParseStream<'_>) -> Result<(CodeScope, Span)> {
             return Err(syn::Error::new(value.span(), message));
         }
     };
-    Ok((counts, value.span()))
+    Ok((scope, value.span()))
 }
 
 /// `= "named"` or `(without(a, b))`.
@@ -290,8 +290,8 @@ pub(crate) fn check_name(name: &LitStr) -> Result<()> {
     Ok(())
 }
 
-impl Parse for Function {
-    fn parse(input: ParseStream<'_>) -> Result<Function> {
+impl Parse for UnparsedFunction {
+    fn parse(input: ParseStream<'_>) -> Result<UnparsedFunction> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         if !input.peek(Token![fn]) && input.fork().parse::<Signature>().is_err() {
@@ -303,6 +303,6 @@ impl Parse for Function {
                 "`#[cache]` needs a body: a trait's method can't be cached, let its implementations call a cached function",
             ));
         }
-        Ok(Function { attributes, visibility, signature, body: input.parse()? })
+        Ok(UnparsedFunction { attributes, visibility, signature, body: input.parse()? })
     }
 }

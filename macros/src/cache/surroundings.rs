@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 
-use crate::facts::Names;
+use crate::facts::Aliases;
 use crate::tokens::{Token, digest, lex, without_placing_attributes};
 
 /// What a function stands in.
@@ -30,9 +30,9 @@ type EnclosingItems = HashMap<[u8; 16], EnclosingItem>;
 
 /// What is known of a source file.
 #[derive(Default)]
-struct Source {
+struct SourceFile {
     places: EnclosingItems,
-    names: Names,
+    names: Aliases,
     /// What stands under `#[cache]` or `#[code]`, and their handles.
     marked: HashSet<String>,
     /// Words that are declared or imported somewhere.
@@ -41,7 +41,7 @@ struct Source {
 
 thread_local! {
     /// Each file is read once: the compiler runs all expansions of a crate in one process.
-    static FILES: RefCell<HashMap<PathBuf, Source>> = RefCell::default();
+    static FILES: RefCell<HashMap<PathBuf, SourceFile>> = RefCell::default();
 }
 
 /// The place of the function that the attribute stands on; `None` where the compiler doesn't say in which file.
@@ -50,7 +50,7 @@ pub(super) fn place(item: &TokenStream) -> Option<EnclosingItem> {
 }
 
 /// What the file calls the compiler's own macros; nothing where the compiler doesn't say in which file.
-pub(crate) fn renamed() -> Names {
+pub(crate) fn renamed() -> Aliases {
     of_source(|source| source.names.clone()).unwrap_or_default()
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn is_unmarked(first: &Ident, last: &Ident) -> bool {
     of_source(|source| (is_path || source.declared.contains(&first)) && !source.marked.contains(&last)).unwrap_or(false)
 }
 
-fn of_source<T>(ask: impl FnOnce(&Source) -> T) -> Option<T> {
+fn of_source<T>(ask: impl FnOnce(&SourceFile) -> T) -> Option<T> {
     if !proc_macro::is_available() {
         return None;
     }
@@ -71,23 +71,23 @@ fn of_source<T>(ask: impl FnOnce(&Source) -> T) -> Option<T> {
 }
 
 /// The compiler's own lexer would report what the file's edition allows and this crate's doesn't.
-fn read(file: &Path) -> Source {
-    let Ok(source) = std::fs::read_to_string(file) else { return Source::default() };
+fn read(file: &Path) -> SourceFile {
+    let Ok(source) = std::fs::read_to_string(file) else { return SourceFile::default() };
     proc_macro2::fallback::force();
     let source = source.parse().map(looked_through).unwrap_or_default();
     proc_macro2::fallback::unforce();
     source
 }
 
-fn looked_through(tokens: TokenStream) -> Source {
-    let mut names = Names::default();
+fn looked_through(tokens: TokenStream) -> SourceFile {
+    let mut names = Aliases::default();
     names.add(&tokens);
-    let mut source = Source { names, ..Source::default() };
+    let mut source = SourceFile { names, ..SourceFile::default() };
     source.look_through(tokens.clone());
-    Source { places: places(tokens), ..source }
+    SourceFile { places: places(tokens), ..source }
 }
 
-impl Source {
+impl SourceFile {
     /// Takes up the names of items, which follow their marks.
     fn look_through(&mut self, tokens: TokenStream) {
         let words = lex(tokens, true);

@@ -6,19 +6,19 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, ExprCall, ExprClosure, LitStr, Pat, Result, ReturnType, Token, Type};
 
 use crate::cache::{CodeScope, Options, check_name};
-use crate::code::{cargo_variable, code, counts, version};
+use crate::code::{cargo_variable, code, code_scope, version};
 use crate::facts::refuse_places;
 use crate::fragment::{opened_head, ungrouped};
-use crate::helpers::{Found, of_closure, text_number};
+use crate::helpers::{ItemCode, of_closure, text_number};
 
 /// `call!(path(arguments…), options)` or `call!("name", |captures…| body, options)`.
-enum Input {
+enum CallInput {
     Path { call: ExprCall, options: Options },
     Closure { name: LitStr, closure: ExprClosure, options: Options },
 }
 
-impl Parse for Input {
-    fn parse(input: ParseStream<'_>) -> Result<Input> {
+impl Parse for CallInput {
+    fn parse(input: ParseStream<'_>) -> Result<CallInput> {
         if input.peek(LitStr) {
             let name = input.parse()?;
             check_name(&name)?;
@@ -30,7 +30,7 @@ impl Parse for Input {
                     return Err(Error::new_spanned(other, "after a name `call!` takes a closure: `|a, k| f(a, k)`"));
                 }
             };
-            return Ok(Input::Closure { name, closure, options: options(input)? });
+            return Ok(CallInput::Closure { name, closure, options: options(input)? });
         }
         let call = match ungrouped(input.parse()?) {
             Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => call,
@@ -40,7 +40,7 @@ impl Parse for Input {
         let options = options(input)?;
         match options.secret.first() {
             Some(name) => Err(Error::new_spanned(name, UNNAMED)),
-            None => Ok(Input::Path { call, options }),
+            None => Ok(CallInput::Path { call, options }),
         }
     }
 }
@@ -75,8 +75,8 @@ fn options(input: ParseStream<'_>) -> Result<Options> {
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let private = |options: &Options| crate::krate::private(options.krate.as_ref());
     Ok(match syn::parse2(opened_head(input))? {
-        Input::Path { call, options } => path(&call, &options, &private(&options)),
-        Input::Closure { name, closure, options } => closure_call(&name, &closure, &options, &private(&options))?,
+        CallInput::Path { call, options } => path(&call, &options, &private(&options)),
+        CallInput::Closure { name, closure, options } => closure_call(&name, &closure, &options, &private(&options))?,
     })
 }
 
@@ -91,7 +91,7 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
     });
     let captures: Vec<Capture> = named.collect();
     let counted = if options.version.is_some() { CodeScope::Version } else { CodeScope::Build };
-    let (counts, version) = (counts(counted, private), version(options, private));
+    let (scope, version) = (code_scope(counted, private), version(options, private));
     let locals = captures.iter().map(|capture| &capture.local);
     Lazy {
         text: 0,
@@ -100,7 +100,7 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
                 tokens: [0; 16],
                 facts: &[],
                 version: #version,
-                counts: #counts,
+                scope: #scope,
                 depends: &[],
                 helpers: #private::Helpers::NONE,
                 mark: "",
@@ -150,7 +150,7 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     }
     let options = Options { version: options.version.clone(), ..Options::default() };
     let found = match options.version.is_some() {
-        true => Found::none(CodeScope::Version, private),
+        true => ItemCode::none(CodeScope::Version, private),
         false => of_closure(name, private),
     };
     let output = match &closure.output {

@@ -9,23 +9,28 @@ use syn::{Attribute, Generics, Item, ItemImpl, ItemMacro, Path, Result, Type, Ty
 use crate::cache::{CodeScope, Helpers, Options, companion_attributes, depends_paths, is_unmarked, nearest};
 use crate::edition::{edition, is_crate};
 use crate::facts::{facts, refuse_files, refuse_places};
-use crate::helpers::{Dependency, Found, dependency};
+use crate::helpers::{Dependency, ItemCode, dependency};
 use crate::ident::rewritten;
 use crate::krate::compile_error;
 use crate::tokens::{digest, without_placing_attributes};
 
 /// The expression of type `Code` for `item`, fit for a static: it may refer to other statics in circles.
-pub(crate) fn code(item: TokenStream, found: &Found, options: &Options, private: &TokenStream) -> Result<TokenStream> {
+pub(crate) fn code(
+    item: TokenStream,
+    found: &ItemCode,
+    options: &Options,
+    private: &TokenStream,
+) -> Result<TokenStream> {
     let site = Span::mixed_site();
     let item = without_placing_attributes(item);
-    let facts = match found.counts {
+    let facts = match found.scope {
         CodeScope::Auto | CodeScope::Package | CodeScope::Body => facts(&item, private)?,
         CodeScope::Version | CodeScope::Build => Vec::new(),
     };
     refuse_unknown(options, found, private)?;
     let tokens = digest(item);
     let version = version(options, private);
-    let (counts, helpers) = (counts(found.counts, private), &found.helpers);
+    let (scope, helpers) = (code_scope(found.scope, private), &found.helpers);
     let depends: Vec<Option<TokenStream>> =
         options.depends.iter().map(|path| depends(path, found, private)).collect::<Result<_>>()?;
     let depends = depends.iter().flatten();
@@ -35,7 +40,7 @@ pub(crate) fn code(item: TokenStream, found: &Found, options: &Options, private:
             tokens: [#(#tokens),*],
             facts: &[#(#facts),*],
             version: #version,
-            counts: #counts,
+            scope: #scope,
             depends: &[#(#depends),*],
             helpers: #helpers,
             mark: #mark,
@@ -51,9 +56,9 @@ pub(crate) fn version(options: &Options, private: &TokenStream) -> TokenStream {
     }
 }
 
-pub(crate) fn counts(counts: CodeScope, private: &TokenStream) -> TokenStream {
+pub(crate) fn code_scope(scope: CodeScope, private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site();
-    match counts {
+    match scope {
         CodeScope::Package => {
             let version = cargo_variable("CARGO_PKG_VERSION", private);
             quote_spanned!(site=> #private::CodeScope::Package(#version))
@@ -84,7 +89,7 @@ pub(crate) fn cargo_variable(name: &str, private: &TokenStream) -> TokenStream {
 ///
 /// They are reached through functions: the compiler follows a constant's references to check what they point to, so that
 /// two statics whose constants referred to each other would be a cycle.
-fn depends(path: &Type, found: &Found, private: &TokenStream) -> Result<Option<TokenStream>> {
+fn depends(path: &Type, found: &ItemCode, private: &TokenStream) -> Result<Option<TokenStream>> {
     let dependency = match path {
         Type::Path(TypePath { qself: None, path: plain, .. }) => dependency(plain, found, private),
         _ => Dependency::Named,
@@ -99,7 +104,7 @@ fn depends(path: &Type, found: &Found, private: &TokenStream) -> Result<Option<T
 }
 
 /// What `helpers(without(…))` leaves out has to be something: a misspelled name would leave out nothing, silently.
-fn refuse_unknown(options: &Options, found: &Found, private: &TokenStream) -> Result<()> {
+fn refuse_unknown(options: &Options, found: &ItemCode, private: &TokenStream) -> Result<()> {
     let Some((Helpers::Without(paths), _)) = &options.helpers else { return Ok(()) };
     for path in paths {
         if let Dependency::Nothing(near) = dependency(path, found, private) {

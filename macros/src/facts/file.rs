@@ -9,23 +9,23 @@ use super::arguments;
 
 /// Where included files are looked for: beside the file that is compiled, or beside one that it includes.
 #[derive(Clone, Default)]
-pub(super) struct Site {
+pub(super) struct IncludeSite {
     /// The folder of the source file, `None` where the compiler doesn't say.
     pub(super) folder: Option<PathBuf>,
     /// The included files that lead here: their paths, as seen from there, and what they are called in facts.
     inside: Vec<(PathBuf, String)>,
 }
 
-impl Site {
+impl IncludeSite {
     /// The file of the macro call that is expanded.
-    pub(super) fn here() -> Site {
+    pub(super) fn here() -> IncludeSite {
         let file = proc_macro::is_available().then(|| proc_macro::Span::call_site().local_file()).flatten();
-        Site { folder: file.and_then(|file| file.parent().map(Path::to_owned)), inside: Vec::new() }
+        IncludeSite { folder: file.and_then(|file| file.parent().map(Path::to_owned)), inside: Vec::new() }
     }
 
     #[cfg(test)]
-    pub(super) fn in_folder(folder: &Path) -> Site {
-        Site { folder: Some(folder.to_owned()), inside: Vec::new() }
+    pub(super) fn in_folder(folder: &Path) -> IncludeSite {
+        IncludeSite { folder: Some(folder.to_owned()), inside: Vec::new() }
     }
 
     pub(super) fn is_inside(&self) -> bool {

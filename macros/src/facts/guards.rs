@@ -10,17 +10,17 @@ use crate::tokens::Token;
 /// generics or of a closure's parameters that it may stand in, nor into the body behind its `where` clause. That may be
 /// less than the compiler removes, never more: a fact looked up without need is harmless unless its file is missing, a
 /// fact left out is not.
-pub(super) struct Guards {
+pub(super) struct CfgGuards {
     predicates: Vec<TokenStream>,
     outer: usize,
-    seen: Seen,
+    seen: OpenSyntax,
     /// What was seen when the first of the predicates that still guard was added.
-    then: Seen,
+    then: OpenSyntax,
 }
 
 /// What a `#[cfg]` may stand in. Each errs towards an earlier end: a comparison counts as an open list for good.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct OpenSyntax {
     /// Angle brackets that are open.
     angles: usize,
     bar: bool,
@@ -28,10 +28,10 @@ struct Seen {
     clause: bool,
 }
 
-impl Guards {
-    pub(super) fn of(outer: &[TokenStream]) -> Guards {
-        let (seen, then) = (Seen::default(), Seen::default());
-        Guards { predicates: outer.to_vec(), outer: outer.len(), seen, then }
+impl CfgGuards {
+    pub(super) fn of(outer: &[TokenStream]) -> CfgGuards {
+        let (seen, then) = (OpenSyntax::default(), OpenSyntax::default());
+        CfgGuards { predicates: outer.to_vec(), outer: outer.len(), seen, then }
     }
 
     pub(super) fn predicates(&self) -> &[TokenStream] {
@@ -71,7 +71,7 @@ impl Guards {
     }
 }
 
-impl Seen {
+impl OpenSyntax {
     fn look(&mut self, token: &Token) {
         match token {
             Token::Operator("|" | "||") => self.bar = true,

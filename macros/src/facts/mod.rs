@@ -17,23 +17,23 @@ use syn::{Error, Result};
 use crate::edition::edition;
 use crate::fragment::flat;
 use crate::tokens::{self, Token, is_attribute, is_macro_input, lex};
-use file::Site;
-use guards::Guards;
+use file::IncludeSite;
+use guards::CfgGuards;
 
-pub(crate) use names::Names;
+pub(crate) use names::Aliases;
 pub(crate) use places::refuse_places;
 
 /// One fact and the `#[cfg]` predicates under which it may be looked up.
 struct Fact {
     name: String,
-    kind: Kind,
+    kind: FactKind,
     /// What stands between the parentheses, to be evaluated in the caller's crate.
     tokens: TokenStream,
     guards: Vec<TokenStream>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum FactKind {
     Cfg,
     Env,
     Include,
@@ -46,23 +46,23 @@ enum Kind {
 pub(crate) fn facts(item: &TokenStream, private: &TokenStream) -> Result<Vec<TokenStream>> {
     let (edition, site) = (edition(), Span::mixed_site());
     let mut facts = vec![quote_spanned!(site=> #private::Fact::Edition(#edition))];
-    facts.extend(found(item, Site::here())?.iter().map(|fact| fact.expand(private)));
+    facts.extend(found(item, IncludeSite::here())?.iter().map(|fact| fact.expand(private)));
     Ok(facts)
 }
 
 /// Refuses files of a `macro_rules!`, which are looked for beside each file that calls it.
 pub(crate) fn refuse_files(item: &TokenStream) -> Result<()> {
-    let files = found(item, Site::here())?;
+    let files = found(item, IncludeSite::here())?;
     let is_relative = |fact: &&Fact| file::evaluated(&fact.tokens).is_some_and(|path| !path.starts_with('/'));
-    match files.iter().find(|fact| fact.kind == Kind::Include && is_relative(fact)) {
+    match files.iter().find(|fact| fact.kind == FactKind::Include && is_relative(fact)) {
         Some(fact) => Err(Error::new_spanned(&fact.tokens, FILE)),
         None => Ok(()),
     }
 }
 
-fn found(item: &TokenStream, site: Site) -> Result<Vec<Fact>> {
+fn found(item: &TokenStream, site: IncludeSite) -> Result<Vec<Fact>> {
     let item = flat(item.clone());
-    let mut search = Search { names: names_in(&item), site, found: Vec::new(), error: None };
+    let mut search = FactSearch { names: names_in(&item), site, found: Vec::new(), error: None };
     search.level(item, &[], false);
     match search.error {
         Some(error) => Err(error),
@@ -71,7 +71,7 @@ fn found(item: &TokenStream, site: Site) -> Result<Vec<Fact>> {
 }
 
 /// What the compiler's macros are called among these tokens and in the file around them.
-fn names_in(tokens: &TokenStream) -> Names {
+fn names_in(tokens: &TokenStream) -> Aliases {
     let mut names = crate::cache::renamed();
     names.add(tokens);
     names
@@ -97,42 +97,42 @@ impl Fact {
         let Fact { name, tokens, guards, .. } = self;
         let site = Span::mixed_site();
         let fact = match self.kind {
-            Kind::Cfg => quote_spanned!(site=> #private::Fact::Cfg(#name, #private::core::cfg!(#tokens))),
-            Kind::Env => quote_spanned!(site=> #private::Fact::Env(#name, #private::core::option_env!(#tokens))),
-            Kind::Include | Kind::Source => {
+            FactKind::Cfg => quote_spanned!(site=> #private::Fact::Cfg(#name, #private::core::cfg!(#tokens))),
+            FactKind::Env => quote_spanned!(site=> #private::Fact::Env(#name, #private::core::option_env!(#tokens))),
+            FactKind::Include | FactKind::Source => {
                 quote_spanned!(site=> #private::Fact::Include(#name, #private::core::include_bytes!(#tokens)))
             }
-            Kind::Module => quote_spanned!(site=> #private::Fact::Module(#private::core::module_path!())),
+            FactKind::Module => quote_spanned!(site=> #private::Fact::Module(#private::core::module_path!())),
         };
         quote_spanned!(site=> #(#[cfg(#guards)])* #fact)
     }
 
     /// The fact as text, which is of no lexer's.
-    fn into_text(self) -> (String, Kind, String, Vec<String>) {
+    fn into_text(self) -> (String, FactKind, String, Vec<String>) {
         let guards = self.guards.iter().map(ToString::to_string).collect();
         (self.name, self.kind, self.tokens.to_string(), guards)
     }
 
-    fn from_text((name, kind, tokens, guards): (String, Kind, String, Vec<String>)) -> Option<Fact> {
+    fn from_text((name, kind, tokens, guards): (String, FactKind, String, Vec<String>)) -> Option<Fact> {
         let guards = guards.iter().map(|guard| guard.parse()).collect::<std::result::Result<_, _>>().ok()?;
         Some(Fact { name, kind, tokens: tokens.parse().ok()?, guards })
     }
 }
 
 /// Looks for facts, and for what can't be one.
-struct Search {
-    names: Names,
-    site: Site,
+struct FactSearch {
+    names: Aliases,
+    site: IncludeSite,
     found: Vec<Fact>,
     error: Option<Error>,
 }
 
-impl Search {
+impl FactSearch {
     /// Walks one level. `outer` are the predicates of the attributes around it. A level is `raw` inside a macro's input:
     /// it may do anything with an attribute, so that its `#[cfg]` guard nothing but files that aren't there.
     fn level(&mut self, stream: TokenStream, outer: &[TokenStream], raw: bool) {
         let level = lex(stream, true);
-        let mut guards = Guards::of(outer);
+        let mut guards = CfgGuards::of(outer);
         for (at, token) in level.iter().enumerate() {
             guards.enter(token);
             if let Token::Group(delimiter, body) = token {
@@ -145,15 +145,15 @@ impl Search {
         }
     }
 
-    fn group(&mut self, body: &TokenStream, before: &[Token], guards: &Guards, raw: bool) {
+    fn group(&mut self, body: &TokenStream, before: &[Token], guards: &CfgGuards, raw: bool) {
         let guards = guards.predicates();
         match macro_name(before).and_then(|name| self.names.known(name)) {
-            Some("cfg") => self.push(Kind::Cfg, body.clone(), guards, raw),
+            Some("cfg") => self.push(FactKind::Cfg, body.clone(), guards, raw),
             Some("cfg_select") => self.select(body.clone(), guards, raw),
-            Some("env" | "option_env") => self.push_text(Kind::Env, first_argument(body.clone()), guards, raw),
-            Some("include") => self.push_text(Kind::Source, first_argument(body.clone()), guards, raw),
+            Some("env" | "option_env") => self.push_text(FactKind::Env, first_argument(body.clone()), guards, raw),
+            Some("include") => self.push_text(FactKind::Source, first_argument(body.clone()), guards, raw),
             Some("include_str" | "include_bytes") => {
-                self.push_text(Kind::Include, first_argument(body.clone()), guards, raw);
+                self.push_text(FactKind::Include, first_argument(body.clone()), guards, raw);
             }
             Some("module_path") => self.push_module(guards),
             Some("stringify") => {}
@@ -162,18 +162,18 @@ impl Search {
     }
 
     /// `#[cfg(p)]` guards what follows, `#![cfg(p)]` what it stands in; `#[cfg_attr(p, …)]` only depends on `p`.
-    fn attribute(&mut self, body: &TokenStream, guards: &mut Guards, raw: bool) {
+    fn attribute(&mut self, body: &TokenStream, guards: &mut CfgGuards, raw: bool) {
         let lexed = lex(body.clone(), true);
         let [name, list, ..] = lexed.as_slice() else { return };
         let Some(list) = list.group(Delimiter::Parenthesis) else { return };
         let predicates = guards.predicates().to_vec();
         match name.ident().map(|name| name.trim_start_matches("r#")) {
             Some("cfg") => {
-                self.push(Kind::Cfg, list.clone(), &predicates, raw);
+                self.push(FactKind::Cfg, list.clone(), &predicates, raw);
                 guards.add(list.clone());
             }
             Some("cfg_attr") => {
-                self.push(Kind::Cfg, first_argument(list.clone()), &predicates, raw);
+                self.push(FactKind::Cfg, first_argument(list.clone()), &predicates, raw);
                 self.conditional_attributes(list.clone(), &predicates, raw);
             }
             _ => self.level(list.clone(), &predicates, true),
@@ -183,7 +183,7 @@ impl Search {
     /// The attributes a `cfg_attr` adds: `cfg_attr(p, cfg_attr(q, …))` depends on `q` as well.
     fn conditional_attributes(&mut self, list: TokenStream, guards: &[TokenStream], raw: bool) {
         for argument in arguments(list).into_iter().skip(1) {
-            self.attribute(&argument, &mut Guards::of(guards), raw);
+            self.attribute(&argument, &mut CfgGuards::of(guards), raw);
         }
     }
 
@@ -204,25 +204,25 @@ impl Search {
     fn select_arm(&mut self, predicate: TokenStream, arm: TokenStream, guards: &[TokenStream], raw: bool) {
         let mut guards = guards.to_vec();
         if tokens::text(predicate.clone()) != "_" {
-            self.push(Kind::Cfg, predicate.clone(), &guards, raw);
+            self.push(FactKind::Cfg, predicate.clone(), &guards, raw);
             guards.push(predicate);
         }
         self.level(arm, &guards, raw);
     }
 
     /// Anything else than a literal or a macro that makes one isn't the standard macro of that name.
-    fn push_text(&mut self, kind: Kind, tokens: TokenStream, guards: &[TokenStream], raw: bool) {
+    fn push_text(&mut self, kind: FactKind, tokens: TokenStream, guards: &[TokenStream], raw: bool) {
         let is_literal = syn::parse2::<syn::LitStr>(tokens.clone()).is_ok();
         if !is_literal && !has_variable(&tokens) && syn::parse2::<syn::Macro>(tokens.clone()).is_err() {
             return;
         }
         match kind {
-            Kind::Include | Kind::Source if !has_variable(&tokens) => self.push_file(kind, tokens, guards, raw),
+            FactKind::Include | FactKind::Source if !has_variable(&tokens) => self.push_file(kind, tokens, guards, raw),
             _ => self.push(kind, tokens, guards, raw),
         }
     }
 
-    fn push(&mut self, kind: Kind, tokens: TokenStream, guards: &[TokenStream], raw: bool) {
+    fn push(&mut self, kind: FactKind, tokens: TokenStream, guards: &[TokenStream], raw: bool) {
         if has_variable(&tokens) {
             return self.refuse(&tokens, VARIABLE);
         }
@@ -233,7 +233,7 @@ impl Search {
     }
 
     /// The compiler looks for a file beside the one that names it, and the facts stand in the one that is compiled.
-    fn push_file(&mut self, kind: Kind, tokens: TokenStream, guards: &[TokenStream], raw: bool) {
+    fn push_file(&mut self, kind: FactKind, tokens: TokenStream, guards: &[TokenStream], raw: bool) {
         let path = file::evaluated(&tokens).map(|text| self.site.path(&text));
         let is_there = path.as_ref().is_some_and(|path| self.site.exists(path));
         let guards = if raw && is_there { Vec::new() } else { guards.to_vec() };
@@ -244,8 +244,8 @@ impl Search {
             _ => tokens,
         };
         let at = tokens.clone();
-        self.found.push(Fact { name: name.clone(), kind: Kind::Include, tokens, guards: guards.clone() });
-        if let (Kind::Source, Some(path)) = (kind, path) {
+        self.found.push(Fact { name: name.clone(), kind: FactKind::Include, tokens, guards: guards.clone() });
+        if let (FactKind::Source, Some(path)) = (kind, path) {
             self.source(path, name, &guards, &at);
         }
     }
@@ -258,7 +258,8 @@ impl Search {
         if self.site.is_inside() {
             return self.walk(path, name, guards);
         }
-        let mut inner = Search { names: self.names.clone(), site: self.site.clone(), found: Vec::new(), error: None };
+        let mut inner =
+            FactSearch { names: self.names.clone(), site: self.site.clone(), found: Vec::new(), error: None };
         proc_macro2::fallback::force();
         inner.walk(path, name.clone(), &[]);
         let texts: Vec<_> = inner.found.into_iter().map(Fact::into_text).collect();
@@ -288,7 +289,7 @@ impl Search {
     /// The facts stand in the module of the item, so that they name it.
     fn push_module(&mut self, guards: &[TokenStream]) {
         let (name, tokens) = (String::new(), TokenStream::new());
-        self.found.push(Fact { name, kind: Kind::Module, tokens, guards: guards.to_vec() });
+        self.found.push(Fact { name, kind: FactKind::Module, tokens, guards: guards.to_vec() });
     }
 
     fn refuse(&mut self, tokens: &TokenStream, message: impl std::fmt::Display) {

@@ -26,9 +26,9 @@ const KNOWN: [&str; 13] = [
 
 /// The other names of [`KNOWN`], in whichever scope: a name that is mistaken for one of them at worst adds a fact.
 #[derive(Clone, Default)]
-pub(crate) struct Names(HashMap<String, &'static str>);
+pub(crate) struct Aliases(HashMap<String, &'static str>);
 
-impl Names {
+impl Aliases {
     /// Adds those that declarations of `use` and `type` among the tokens give.
     pub(crate) fn add(&mut self, tokens: &TokenStream) {
         let mut renames = Vec::new();

@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Error, Result};
 
-use super::names::Names;
+use super::names::Aliases;
 use super::{is_punct, names_in};
 use crate::fragment::flat;
 use crate::tokens::{Token, lex};
@@ -14,7 +14,7 @@ pub(crate) fn refuse_places(code: &TokenStream) -> Result<()> {
     refuse(&code, &names_in(&code))
 }
 
-pub(super) fn refuse(code: &TokenStream, names: &Names) -> Result<()> {
+pub(super) fn refuse(code: &TokenStream, names: &Aliases) -> Result<()> {
     let trees: Vec<TokenTree> = code.clone().into_iter().collect();
     for (at, tree) in trees.iter().enumerate() {
         match tree {
@@ -36,7 +36,7 @@ fn message(what: &str) -> String {
     )
 }
 
-fn place(name: &proc_macro2::Ident, before: &[TokenTree], after: &[TokenTree], names: &Names) -> Option<String> {
+fn place(name: &proc_macro2::Ident, before: &[TokenTree], after: &[TokenTree], names: &Aliases) -> Option<String> {
     let text = name.to_string();
     if text.trim_start_matches("r#") == "caller" && follows_location(before, names) {
         return Some("Location::caller".to_owned());
@@ -46,7 +46,7 @@ fn place(name: &proc_macro2::Ident, before: &[TokenTree], after: &[TokenTree], n
 }
 
 /// `Location::`, `Location::<'_>::`, `<Location>::`, `<Location<'_>>::`.
-fn follows_location(before: &[TokenTree], names: &Names) -> bool {
+fn follows_location(before: &[TokenTree], names: &Aliases) -> bool {
     let before = lex(before.iter().cloned().collect(), true);
     let Some((path, colons)) = before.split_last().map(|(last, rest)| (rest, last)) else { return false };
     let is_generic = |token: &&Token| matches!(token, Token::Operator("<" | ">" | ">>" | "::") | Token::Lifetime(_));

@@ -11,7 +11,7 @@ fn of(source: &str) -> Vec<String> {
 /// The facts of code that stands in a file of `folder`.
 fn beside(folder: &Path, source: &str) -> Result<Vec<String>> {
     let private = "P".parse().unwrap();
-    let facts = found(&source.parse().unwrap(), Site::in_folder(folder))?;
+    let facts = found(&source.parse().unwrap(), IncludeSite::in_folder(folder))?;
     Ok(facts.iter().map(|fact| fact.expand(&private).to_string().replace(' ', "")).collect())
 }
 
@@ -173,7 +173,7 @@ fn a_macro_named_by_a_path_in_an_invisible_group_is_known() {
     let path = Group::new(Delimiter::None, "core::cfg".parse().unwrap());
     let mut body: TokenStream = TokenTree::from(Group::new(Delimiter::None, TokenTree::from(path).into())).into();
     body.extend("!(unix)".parse::<TokenStream>().unwrap());
-    assert_eq!(found(&body, Site::default()).unwrap().len(), 1);
+    assert_eq!(found(&body, IncludeSite::default()).unwrap().len(), 1);
 }
 
 #[test]
@@ -310,6 +310,6 @@ fn a_fragment_of_a_macro_is_read_as_its_tokens() {
     attribute.extend([TokenTree::from(Group::new(Delimiter::Bracket, group("cfg(unix)").into()))]);
     let mut body = attribute;
     body.extend([group("fn a() { }"), group("fn b() { include_str!(\"a\") }")]);
-    let facts = found(&body, Site::default()).unwrap();
+    let facts = found(&body, IncludeSite::default()).unwrap();
     assert!(facts.len() == 2 && facts[1].guards.is_empty());
 }

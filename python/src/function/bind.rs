@@ -6,7 +6,8 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 /// A signature as Python gives it: names, how many of them go by position alone, whether there are `*args`, names of
 /// keywords alone, whether there are `**kwargs`, defaults.
-type Given<'py> = (Vec<Bound<'py, PyString>>, usize, bool, Vec<Bound<'py, PyString>>, bool, Bound<'py, PyDict>);
+type SignatureParts<'py> =
+    (Vec<Bound<'py, PyString>>, usize, bool, Vec<Bound<'py, PyString>>, bool, Bound<'py, PyDict>);
 
 /// The name under which further positional arguments count.
 pub(crate) const MORE: &str = "*";
@@ -40,7 +41,7 @@ impl Signature {
         if signature.is_none() {
             return Ok(None);
         }
-        let (names, position_only, varargs, kwonly, varkw, defaults): Given<'_> = signature.extract()?;
+        let (names, position_only, varargs, kwonly, varkw, defaults): SignatureParts<'_> = signature.extract()?;
         let kept = |names: Vec<Bound<'_, PyString>>| names.into_iter().map(Bound::unbind).collect();
         if position_only > names.len() {
             return Err(PyValueError::new_err("a signature has more position-only parameters than positional ones"));

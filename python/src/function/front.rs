@@ -48,25 +48,26 @@ impl Placed {
 /// The results of calls whose arguments are small and immutable, by these.
 #[derive(Default)]
 pub(crate) struct Front {
-    known: HashMap<Arguments, Remembered>,
+    known: HashMap<SmallArguments, FrontResult>,
 }
 
-struct Remembered {
+/// A result, with the number of changes and the time when it was remembered.
+struct FrontResult {
     result: Py<PyAny>,
     changes: u64,
     since: Instant,
 }
 
 /// Arguments by type and value.
-pub(crate) type Arguments = smallvec::SmallVec<[u8; 64]>;
+pub(crate) type SmallArguments = smallvec::SmallVec<[u8; 64]>;
 
 /// The arguments of a call, if all are small and immutable.
 #[inline]
-pub(crate) fn small(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> Option<Arguments> {
+pub(crate) fn small(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> Option<SmallArguments> {
     if args.len() > ARGUMENTS || kwargs.is_some_and(|kwargs| kwargs.len() > ARGUMENTS) {
         return None;
     }
-    let mut key = Arguments::new();
+    let mut key = SmallArguments::new();
     for argument in args.iter_borrowed() {
         push(&mut key, &argument)?;
     }
@@ -79,7 +80,7 @@ pub(crate) fn small(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>
 }
 
 #[inline]
-fn push(key: &mut Arguments, value: &Bound<'_, PyAny>) -> Option<()> {
+fn push(key: &mut SmallArguments, value: &Bound<'_, PyAny>) -> Option<()> {
     let class = value.get_type_ptr();
     if std::ptr::eq(class, &raw mut ffi::PyLong_Type) {
         let mut overflow = 0;
@@ -110,7 +111,7 @@ fn push(key: &mut Arguments, value: &Bound<'_, PyAny>) -> Option<()> {
     Some(())
 }
 
-fn text_of(key: &mut Arguments, mark: u8, bytes: &[u8]) -> Option<()> {
+fn text_of(key: &mut SmallArguments, mark: u8, bytes: &[u8]) -> Option<()> {
     if bytes.len() > LONGEST {
         return None;
     }
@@ -123,7 +124,7 @@ fn text_of(key: &mut Arguments, mark: u8, bytes: &[u8]) -> Option<()> {
 /// Whether a result may be handed out again: it is small, and nobody can change it.
 fn is_shareable(result: &Bound<'_, PyAny>) -> bool {
     let plain = |value: &Bound<'_, PyAny>| {
-        let mut key = Arguments::new();
+        let mut key = SmallArguments::new();
         push(&mut key, value).is_some()
     };
     match result.cast_exact::<PyTuple>() {
@@ -135,21 +136,21 @@ fn is_shareable(result: &Bound<'_, PyAny>) -> bool {
 impl Front {
     /// The result that is remembered for these arguments.
     #[inline]
-    pub(crate) fn get<'py>(&self, py: Python<'py>, arguments: &Arguments) -> Option<Bound<'py, PyAny>> {
+    pub(crate) fn get<'py>(&self, py: Python<'py>, arguments: &SmallArguments) -> Option<Bound<'py, PyAny>> {
         let known = self.known.get(arguments)?;
         let good = known.changes == changes() && known.since.elapsed() < GOOD;
         good.then(|| known.result.bind(py).clone())
     }
 
     /// Remembers a result that was looked up when the number of changes was `at`.
-    pub(crate) fn put(&mut self, arguments: Arguments, result: &Bound<'_, PyAny>, at: u64, since: Instant) {
+    pub(crate) fn put(&mut self, arguments: SmallArguments, result: &Bound<'_, PyAny>, at: u64, since: Instant) {
         if !is_shareable(result) {
             return;
         }
         if self.known.len() >= MOST {
             self.known.clear();
         }
-        self.known.insert(arguments, Remembered { result: result.clone().unbind(), changes: at, since });
+        self.known.insert(arguments, FrontResult { result: result.clone().unbind(), changes: at, since });
     }
 
     /// Forgets all.

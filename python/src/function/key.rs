@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList, PyModule, PyTuple};
 
 use super::bind::{BoundArgument, as_given};
 use super::object::CoreFunction;
-use super::resolved::Resolved;
+use super::resolved::ResolvedFunction;
 use super::run::is_exit;
 use super::validation;
 use crate::files::HeldFile;
@@ -24,16 +24,17 @@ const CHECKED: u64 = 64 << 20;
 const SHARE: u32 = 10;
 
 /// A call whose arguments are digested.
-pub(crate) struct Keyed<'py> {
-    pub(crate) resolved: Arc<Resolved>,
+pub(crate) struct KeyedCall<'py> {
+    pub(crate) resolved: Arc<ResolvedFunction>,
     /// The arguments that count, by name, with the digests that they had.
-    pub(crate) counted: Vec<Counted<'py>>,
+    pub(crate) counted: Vec<KeyArgument<'py>>,
     pub(crate) claims: Claims,
     /// How long digesting took; known once there is something to compute.
     pub(super) digesting: Duration,
 }
 
-pub(crate) struct Counted<'py> {
+/// An argument that is part of the key.
+pub(crate) struct KeyArgument<'py> {
     pub(crate) name: String,
     /// What the caller has given.
     pub(crate) value: Bound<'py, PyAny>,
@@ -47,16 +48,16 @@ pub(crate) struct Counted<'py> {
     files: Vec<HeldFile>,
 }
 
-/// A [`Counted`] outside of the interpreter, of a call whose turn to compute it has come: the turn has the files.
-pub(crate) type UnboundCounted = (String, Py<PyAny>, Digest, [bool; 2], Option<Digest>);
+/// A [`KeyArgument`] outside of the interpreter, of a call whose turn to compute it has come: the turn has the files.
+pub(crate) type UnboundKeyArgument = (String, Py<PyAny>, Digest, [bool; 2], Option<Digest>);
 
-impl<'py> Counted<'py> {
+impl<'py> KeyArgument<'py> {
     /// The form that outlives this stay in the interpreter.
-    pub(super) fn unbind(self) -> UnboundCounted {
+    pub(super) fn unbind(self) -> UnboundKeyArgument {
         (self.name, self.value.unbind(), self.digest, [self.by_key, self.unordered], self.sample)
     }
 
-    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags, sample): &UnboundCounted) -> Self {
+    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags, sample): &UnboundKeyArgument) -> Self {
         let [by_key, unordered] = *flags;
         let (name, value, files) = (name.clone(), value.bind(py).clone(), Vec::new());
         Self { name, value, digest: *digest, by_key, unordered, sample: *sample, files }
@@ -78,9 +79,9 @@ impl<'py> Counted<'py> {
     }
 }
 
-/// What becomes of a call before it is looked up.
-pub(crate) enum Outcome<'py> {
-    Keyed(Keyed<'py>),
+/// Whether a call can be looked up.
+pub(crate) enum Keying<'py> {
+    Keyed(KeyedCall<'py>),
     /// The function doesn't take these arguments: it says so itself.
     Misfit,
     /// The call can't be keyed, for this reason.
@@ -89,7 +90,7 @@ pub(crate) enum Outcome<'py> {
 
 impl CoreFunction {
     /// The key of a call in the function's memory, in hex.
-    pub(super) fn key_in_memory(&self, py: Python<'_>, keyed: &Keyed<'_>) -> PyResult<Option<String>> {
+    pub(super) fn key_in_memory(&self, py: Python<'_>, keyed: &KeyedCall<'_>) -> PyResult<Option<String>> {
         let Some(memory) = self.memory(py) else { return Ok(None) };
         let key = keyed.call(self, false).key(&memory.get().memory).map_err(|error| raised(&error))?;
         Ok(key.map(|key| key.to_string()))
@@ -101,13 +102,13 @@ impl CoreFunction {
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Option<Keyed<'py>>> {
+    ) -> PyResult<Option<KeyedCall<'py>>> {
         if !self.is_enabled(py) {
             return Ok(None);
         }
         match self.keyed(py, args, kwargs)? {
-            Outcome::Keyed(keyed) => Ok(Some(keyed)),
-            Outcome::Misfit | Outcome::Unkeyable(_) => Ok(None),
+            Keying::Keyed(keyed) => Ok(Some(keyed)),
+            Keying::Misfit | Keying::Unkeyable(_) => Ok(None),
         }
     }
 
@@ -117,25 +118,25 @@ impl CoreFunction {
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Outcome<'py>> {
+    ) -> PyResult<Keying<'py>> {
         let resolved = match self.resolved(py) {
             Ok(resolved) => resolved,
             Err(error) if error.is_instance_of::<Unkeyable>(py) => {
-                return Ok(Outcome::Unkeyable(format!("its code can't be keyed: {}", error.value(py))));
+                return Ok(Keying::Unkeyable(format!("its code can't be keyed: {}", error.value(py))));
             }
             Err(error) if is_exit(py, &error) => return Err(error),
-            Err(error) => return Ok(Outcome::Unkeyable(format!("what its code is can't be told: {error}"))),
+            Err(error) => return Ok(Keying::Unkeyable(format!("what its code is can't be told: {error}"))),
         };
         validation::begin();
         let signature = resolved.signature.as_ref().or(self.signature.as_ref());
         let bound = match signature {
             Some(signature) => match signature.bind(args, kwargs)? {
                 Some(bound) => bound,
-                None => return Ok(Outcome::Misfit),
+                None => return Ok(Keying::Misfit),
             },
             None => as_given(args, kwargs)?,
         };
-        let mut keyed = Keyed {
+        let mut keyed = KeyedCall {
             resolved,
             counted: Vec::with_capacity(bound.len()),
             claims: Claims::default(),
@@ -160,12 +161,12 @@ impl CoreFunction {
                 return unkeyable(py, &format!("`{}`", captured.name), error);
             }
         }
-        Ok(Outcome::Keyed(keyed))
+        Ok(Keying::Keyed(keyed))
     }
 
     fn count<'py>(
         &self,
-        keyed: &mut Keyed<'py>,
+        keyed: &mut KeyedCall<'py>,
         name: String,
         value: Bound<'py, PyAny>,
         unordered: bool,
@@ -179,12 +180,12 @@ impl CoreFunction {
         // What is in no order is sorted by name already.
         let digest = try_digest_of(&counts, false, &mut keyed.claims)?;
         let files = std::mem::take(&mut keyed.claims.files);
-        keyed.counted.push(Counted { name, value, digest, by_key, unordered, sample: None, files });
+        keyed.counted.push(KeyArgument { name, value, digest, by_key, unordered, sample: None, files });
         Ok(())
     }
 }
 
-fn unkeyable<'py>(py: Python<'py>, what: &str, error: PyErr) -> PyResult<Outcome<'py>> {
+fn unkeyable<'py>(py: Python<'py>, what: &str, error: PyErr) -> PyResult<Keying<'py>> {
     if !is_exit(py, &error) {
         let reason = error.value(py).to_string();
         // The place in the value follows the name of the argument.
@@ -192,12 +193,12 @@ fn unkeyable<'py>(py: Python<'py>, what: &str, error: PyErr) -> PyResult<Outcome
             Some((place, reason)) => format!("{}{place}`: {reason}", what.trim_end_matches('`')),
             None => format!("{what}: {reason}"),
         };
-        return Ok(Outcome::Unkeyable(why));
+        return Ok(Keying::Unkeyable(why));
     }
     Err(error)
 }
 
-impl Keyed<'_> {
+impl KeyedCall<'_> {
     /// The call, with texts of the arguments if somebody is going to read them.
     pub(crate) fn call(&self, function: &CoreFunction, texts: bool) -> RunTimeCall {
         let arguments = self.counted.iter().map(|counted| {
@@ -244,7 +245,7 @@ impl Keyed<'_> {
     /// The first argument whose digest has changed since the call began; `took` is the time of the computation.
     pub(crate) fn changed(&self, result: &Bound<'_, PyAny>, took: Duration) -> Option<&str> {
         let whole = self.claims.bytes <= CHECKED || self.digesting <= took / SHARE;
-        let changed = |counted: &&Counted<'_>| {
+        let changed = |counted: &&KeyArgument<'_>| {
             counted.may_change() && counted.is_changed(whole) && !holds(result, &counted.value)
         };
         self.counted.iter().find(changed).map(|counted| counted.name.as_str())

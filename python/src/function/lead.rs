@@ -15,9 +15,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::key::{Counted, Keyed, UnboundCounted};
+use super::key::{KeyArgument, KeyedCall, UnboundKeyArgument};
 use super::object::CoreFunction;
-use super::resolved::Resolved;
+use super::resolved::ResolvedFunction;
 use crate::python;
 use crate::walk::Claims;
 
@@ -25,8 +25,8 @@ use crate::walk::Claims;
 #[pyclass(frozen, name = "Lead", module = "ndcache._core")]
 pub(crate) struct CoreLead {
     function: Py<CoreFunction>,
-    resolved: Arc<Resolved>,
-    counted: Vec<UnboundCounted>,
+    resolved: Arc<ResolvedFunction>,
+    counted: Vec<UnboundKeyArgument>,
     digesting: Duration,
     begin: Instant,
     state: Mutex<Option<(Box<Lead>, Claims)>>,
@@ -34,9 +34,14 @@ pub(crate) struct CoreLead {
 }
 
 impl CoreLead {
-    pub(super) fn new(py: Python<'_>, function: Py<CoreFunction>, keyed: Keyed<'_>, lead: Box<Lead>) -> PyResult<Self> {
-        let Keyed { resolved, counted, claims, digesting } = keyed;
-        let counted = counted.into_iter().map(Counted::unbind).collect();
+    pub(super) fn new(
+        py: Python<'_>,
+        function: Py<CoreFunction>,
+        keyed: KeyedCall<'_>,
+        lead: Box<Lead>,
+    ) -> PyResult<Self> {
+        let KeyedCall { resolved, counted, claims, digesting } = keyed;
+        let counted = counted.into_iter().map(KeyArgument::unbind).collect();
         let (state, inherited) = (Mutex::new(Some((lead, claims))), Py::new(py, Inherited::new())?);
         Ok(Self { function, resolved, counted, digesting, begin: Instant::now(), state, inherited })
     }
@@ -61,8 +66,8 @@ impl CoreLead {
     /// Stores the result, and returns it as a hit will.
     fn store<'py>(&self, py: Python<'py>, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let (lead, claims) = self.take()?;
-        let counted = self.counted.iter().map(|counted| Counted::bind(py, counted)).collect();
-        let keyed = Keyed { resolved: Arc::clone(&self.resolved), counted, claims, digesting: self.digesting };
+        let counted = self.counted.iter().map(|counted| KeyArgument::bind(py, counted)).collect();
+        let keyed = KeyedCall { resolved: Arc::clone(&self.resolved), counted, claims, digesting: self.digesting };
         self.function.get().finish(py, &keyed, lead, Ok(value), self.begin.elapsed())
     }
 

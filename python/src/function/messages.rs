@@ -6,7 +6,7 @@ use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::key::Keyed;
+use super::key::KeyedCall;
 use super::object::CoreFunction;
 use super::run::is_exit;
 use crate::python;
@@ -52,7 +52,7 @@ impl CoreFunction {
     }
 
     /// Tells once that a text that names a file counts by itself.
-    pub(super) fn say_of_files(&self, py: Python<'_>, keyed: &Keyed<'_>) -> PyResult<()> {
+    pub(super) fn say_of_files(&self, py: Python<'_>, keyed: &KeyedCall<'_>) -> PyResult<()> {
         if python::lock(&self.said).contains("file") {
             return Ok(());
         }

@@ -13,9 +13,9 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::bind::Signature;
 use super::front::{Front, Placed};
-use super::key::Outcome;
-use super::resolved::Resolved;
-use super::run::{Found, Led, Waiting, Way};
+use super::key::Keying;
+use super::resolved::ResolvedFunction;
+use super::run::{Evaluation, Led, LookupResult, WaitOptions};
 use super::validation::is_valid;
 use super::{CoreExplanation, CoreLead, CoreReference, missing};
 use crate::memory::{CoreMemory, changed, raised};
@@ -37,7 +37,7 @@ pub(crate) struct CoreFunction {
     pub(super) options: Arc<Options>,
     verbose: Option<i64>,
     mmap: Option<MmapMode>,
-    pub(super) resolved: Mutex<Option<Arc<Resolved>>>,
+    pub(super) resolved: Mutex<Option<Arc<ResolvedFunction>>>,
     pub(super) front: Mutex<Front>,
     /// Its results may be remembered by arguments alone, as far as it says so itself.
     fronted: bool,
@@ -167,7 +167,7 @@ impl CoreFunction {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.evaluate(py, args, kwargs, Way::Eval)
+        self.evaluate(py, args, kwargs, Evaluation::Eval)
     }
 
     /// The function itself.
@@ -217,7 +217,7 @@ impl CoreFunction {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.evaluate(py, args, kwargs, Way::Anew)
+        self.evaluate(py, args, kwargs, Evaluation::Anew)
     }
 
     /// `(True, value)` if the call is stored, else `(False, key)`, None where it has none.
@@ -230,12 +230,12 @@ impl CoreFunction {
     ) -> PyResult<(bool, Option<Bound<'py, PyAny>>)> {
         let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok((false, None)) };
         Ok(match self.look_up(py, &keyed)? {
-            Found::Value(value, _) => {
+            LookupResult::Value(value, _) => {
                 self.set_why(String::new());
                 (true, Some(value))
             }
             // What is wrong with a key is reported where the key is needed.
-            Found::Nothing | Found::Refused => {
+            LookupResult::Nothing | LookupResult::Refused => {
                 let key = self.key_in_memory(py, &keyed).ok().flatten();
                 (false, key.map(|key| PyString::new(py, &key).into_any()))
             }
@@ -260,25 +260,25 @@ impl CoreFunction {
         }
         let begin = Instant::now();
         let mut keyed = match this.keyed(py, args, kwargs)? {
-            Outcome::Keyed(keyed) => keyed,
-            Outcome::Misfit => return Ok((false, None)),
-            Outcome::Unkeyable(why) => {
+            Keying::Keyed(keyed) => keyed,
+            Keying::Misfit => return Ok((false, None)),
+            Keying::Unkeyable(why) => {
                 this.say_unkeyable(py, &why)?;
                 return Ok((false, None));
             }
         };
         keyed.watch(begin.elapsed());
-        let found = if anew { Found::Nothing } else { this.look_up(py, &keyed)? };
+        let found = if anew { LookupResult::Nothing } else { this.look_up(py, &keyed)? };
         match found {
-            Found::Value(value, _) => {
+            LookupResult::Value(value, _) => {
                 this.set_why(String::new());
                 return Ok((true, Some(value)));
             }
-            Found::Refused => return Ok((false, None)),
-            Found::Nothing => {}
+            LookupResult::Refused => return Ok((false, None)),
+            LookupResult::Nothing => {}
         }
-        let way = if anew { Way::Anew } else { Way::Eval };
-        match this.lead(py, &keyed, way, Waiting { task: Some(TaskId::unique()), at_once })? {
+        let evaluation = if anew { Evaluation::Anew } else { Evaluation::Eval };
+        match this.lead(py, &keyed, evaluation, WaitOptions { task: Some(TaskId::unique()), at_once })? {
             Led::Value(value) => Ok((true, Some(value))),
             Led::Turn(lead) => {
                 let lead = Bound::new(py, CoreLead::new(py, slf.clone().unbind(), keyed, lead)?)?;
@@ -317,12 +317,12 @@ impl CoreFunction {
     ) -> PyResult<CoreExplanation> {
         let Some(memory) = self.memory(py) else { return Ok(CoreExplanation::bypassed("there is no memory")) };
         match self.keyed(py, args, kwargs)? {
-            Outcome::Keyed(keyed) => {
+            Keying::Keyed(keyed) => {
                 let (call, memory) = (keyed.call(self, true), &memory.get().memory);
                 Ok(CoreExplanation::of(&py.detach(|| call.explain(memory))))
             }
-            Outcome::Misfit => Ok(CoreExplanation::bypassed("the function doesn't take these arguments")),
-            Outcome::Unkeyable(why) => Ok(CoreExplanation::bypassed(&why)),
+            Keying::Misfit => Ok(CoreExplanation::bypassed("the function doesn't take these arguments")),
+            Keying::Unkeyable(why) => Ok(CoreExplanation::bypassed(&why)),
         }
     }
 
@@ -337,7 +337,7 @@ impl CoreFunction {
         let py = slf.py();
         let this = slf.get();
         let Some(keyed) = this.keyed_if_cached(py, args, kwargs)? else {
-            return Ok((None, Some(this.evaluate(py, args, kwargs, Way::Eval)?)));
+            return Ok((None, Some(this.evaluate(py, args, kwargs, Evaluation::Eval)?)));
         };
         let Some(memory) = this.memory(py) else { return Ok((None, Some(this.run(py, args, kwargs)?))) };
         let core = &memory.get().memory;
@@ -350,14 +350,14 @@ impl CoreFunction {
                 (Some(entry), None)
             }
             None => {
-                let value = this.evaluate(py, args, kwargs, Way::Eval)?;
+                let value = this.evaluate(py, args, kwargs, Evaluation::Eval)?;
                 (stored(), Some(value))
             }
         };
         let refer = |entry: &Entry| CoreReference::of(py, memory.clone().unbind(), this, entry).ok();
         match (entry.as_ref().and_then(refer), value) {
             // Gone since it was looked for.
-            (None, None) => Ok((None, Some(this.evaluate(py, args, kwargs, Way::Eval)?))),
+            (None, None) => Ok((None, Some(this.evaluate(py, args, kwargs, Evaluation::Eval)?))),
             found => Ok(found),
         }
     }
@@ -436,7 +436,7 @@ impl CoreFunction {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Option<Vec<(String, String)>>> {
         Ok(match self.keyed(py, args, kwargs)? {
-            Outcome::Keyed(keyed) => {
+            Keying::Keyed(keyed) => {
                 Some(keyed.counted.iter().map(|counted| (counted.name.clone(), counted.digest.to_string())).collect())
             }
             _ => None,

@@ -15,7 +15,7 @@ use crate::memory::raised;
 use crate::python;
 
 /// What the Python side has said of a function.
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedFunction {
     pub(crate) function: &'static Function,
     pub(crate) body: Digest,
     pub(crate) parts: Vec<(String, Digest)>,
@@ -25,7 +25,7 @@ pub(crate) struct Resolved {
     pub(crate) signature: Option<Signature>,
 }
 
-impl Resolved {
+impl ResolvedFunction {
     /// From `(body, parts, guards, captured)`, and a fifth item that is the signature of now.
     pub(crate) fn of(path: &str, answer: &Bound<'_, PyAny>) -> PyResult<Arc<Self>> {
         let answer = answer.cast::<PyTuple>()?;
@@ -59,12 +59,12 @@ impl CoreFunction {
     }
 
     /// The function's code as it counts now.
-    pub(super) fn resolved(&self, py: Python<'_>) -> PyResult<Arc<Resolved>> {
+    pub(super) fn resolved(&self, py: Python<'_>) -> PyResult<Arc<ResolvedFunction>> {
         let known = python::lock(&self.resolved).clone();
         if let Some(known) = known.filter(|known| known.guards.hold(py)) {
             return Ok(known);
         }
-        let resolved = Resolved::of(&self.path, &self.resolve.bind(py).call0()?)?;
+        let resolved = ResolvedFunction::of(&self.path, &self.resolve.bind(py).call0()?)?;
         // Dropping what is replaced may run the user's code, which may call this function: so no lock is held then.
         let replaced = python::lock(&self.resolved).replace(Arc::clone(&resolved));
         python::lock(&self.front).clear();

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::front::small;
-use super::key::{Keyed, Outcome};
+use super::key::{KeyedCall, Keying};
 use super::lead::followed;
 use super::messages::say_late;
 use super::object::CoreFunction;
@@ -33,9 +33,9 @@ fn raise_kept() -> PyResult<()> {
     RAISED.take().map_or(Ok(()), Err)
 }
 
-/// What is done with a call.
+/// Whether a stored result may be used.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Evaluation {
     /// Load it, else compute it.
     Eval,
     /// Compute it, whatever is stored.
@@ -44,15 +44,15 @@ pub(super) enum Way {
 
 /// How a call waits for others that compute it.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Waiting {
+pub(super) struct WaitOptions {
     /// On whose behalf, if not on that of the thread.
     pub(super) task: Option<TaskId>,
     /// For nobody.
     pub(super) at_once: bool,
 }
 
-/// What a lookup came to.
-pub(super) enum Found<'py> {
+/// What a lookup has found.
+pub(super) enum LookupResult<'py> {
     /// The second: it expires with a cached call that was made inside its computation.
     Value(Bound<'py, PyAny>, bool),
     Nothing,
@@ -75,9 +75,9 @@ impl CoreFunction {
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-        way: Way,
+        evaluation: Evaluation,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let fronted = if way == Way::Eval { self.fronted() } else { None };
+        let fronted = if evaluation == Evaluation::Eval { self.fronted() } else { None };
         let arguments = if fronted.is_some() { small(args, kwargs) } else { None };
         if let Some((arguments, placed)) = arguments.as_ref().zip(fronted)
             && self.stands(py)
@@ -94,28 +94,28 @@ impl CoreFunction {
         }
         let (at, since) = (changes(), Instant::now());
         let mut keyed = match self.keyed(py, args, kwargs)? {
-            Outcome::Keyed(keyed) => keyed,
-            Outcome::Misfit => return self.run(py, args, kwargs).map_err(|error| self.misfit(py, error)),
-            Outcome::Unkeyable(why) => {
+            Keying::Keyed(keyed) => keyed,
+            Keying::Misfit => return self.run(py, args, kwargs).map_err(|error| self.misfit(py, error)),
+            Keying::Unkeyable(why) => {
                 self.say_unkeyable(py, &why)?;
                 return self.run_uncached(py, args, kwargs);
             }
         };
-        if way == Way::Eval {
+        if evaluation == Evaluation::Eval {
             match self.look_up(py, &keyed)? {
-                Found::Value(value, expires) => {
+                LookupResult::Value(value, expires) => {
                     let lasts = !expires && keyed.resolved.captured.is_empty();
                     if let Some(arguments) = arguments.filter(|_| lasts) {
                         python::lock(&self.front).put(arguments, &value, at, since);
                     }
                     return self.hit(py, &keyed, args, kwargs, value);
                 }
-                Found::Refused => return self.run(py, args, kwargs),
-                Found::Nothing => {}
+                LookupResult::Refused => return self.run(py, args, kwargs),
+                LookupResult::Nothing => {}
             }
         }
         keyed.watch(since.elapsed());
-        self.miss(py, &keyed, args, kwargs, way)
+        self.miss(py, &keyed, args, kwargs, evaluation)
     }
 
     /// Runs the function itself.
@@ -151,12 +151,12 @@ impl CoreFunction {
     }
 
     /// The stored result.
-    pub(super) fn look_up<'py>(&self, py: Python<'py>, keyed: &Keyed<'py>) -> PyResult<Found<'py>> {
+    pub(super) fn look_up<'py>(&self, py: Python<'py>, keyed: &KeyedCall<'py>) -> PyResult<LookupResult<'py>> {
         let call = keyed.call(self, false);
         let found = self.looked_up(py, &call)?;
         match found {
             Some(value) => self.decoded(py, &call, value),
-            None => Ok(Found::Nothing),
+            None => Ok(LookupResult::Nothing),
         }
     }
 
@@ -168,21 +168,21 @@ impl CoreFunction {
         Ok(found)
     }
 
-    fn decoded<'py>(&self, py: Python<'py>, call: &RunTimeCall, value: RawValue) -> PyResult<Found<'py>> {
-        let Some(memory) = self.memory(py) else { return Ok(Found::Nothing) };
+    fn decoded<'py>(&self, py: Python<'py>, call: &RunTimeCall, value: RawValue) -> PyResult<LookupResult<'py>> {
+        let Some(memory) = self.memory(py) else { return Ok(LookupResult::Nothing) };
         let core = memory.get();
         let expires = value.expires().is_some();
         match decode(py, value, self.mmap(py), core.trust, &ResultSite::of(call, &core.memory)) {
-            Ok(Loaded::Value(value)) => Ok(Found::Value(value, expires)),
+            Ok(Loaded::Value(value)) => Ok(LookupResult::Value(value, expires)),
             Ok(Loaded::Refused(why)) => {
                 self.say_refused(py, &why)?;
-                Ok(Found::Refused)
+                Ok(LookupResult::Refused)
             }
             Err(error) if is_exit(py, &error) => Err(error),
             Err(error) => {
                 let text = format!("{}: a stored result can't be loaded, and is computed: {error}", self.path);
                 self.say_once(py, "load", &text)?;
-                Ok(Found::Nothing)
+                Ok(LookupResult::Nothing)
             }
         }
     }
@@ -190,7 +190,7 @@ impl CoreFunction {
     fn hit<'py>(
         &self,
         py: Python<'py>,
-        keyed: &Keyed<'py>,
+        keyed: &KeyedCall<'py>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
         value: Bound<'py, PyAny>,
@@ -219,12 +219,12 @@ impl CoreFunction {
     fn miss<'py>(
         &self,
         py: Python<'py>,
-        keyed: &Keyed<'py>,
+        keyed: &KeyedCall<'py>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-        way: Way,
+        evaluation: Evaluation,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut lead = match self.lead(py, keyed, way, Waiting::default())? {
+        let mut lead = match self.lead(py, keyed, evaluation, WaitOptions::default())? {
             Led::Value(value) => return self.hit(py, keyed, args, kwargs, value),
             Led::Turn(lead) => lead,
             Led::Alone => return self.run_uncached(py, args, kwargs),
@@ -241,25 +241,25 @@ impl CoreFunction {
     pub(super) fn lead<'py>(
         &self,
         py: Python<'py>,
-        keyed: &Keyed<'py>,
-        way: Way,
-        waiting: Waiting,
+        keyed: &KeyedCall<'py>,
+        evaluation: Evaluation,
+        waiting: WaitOptions,
     ) -> PyResult<Led<'py>> {
         let Some(memory) = self.memory(py) else { return Ok(Led::Alone) };
         let core = memory.get();
         let call = keyed.call(self, core.texts);
-        let call = if way == Way::Anew { call.refresh() } else { call };
-        let why = match way {
-            Way::Anew => "refreshed".to_owned(),
-            Way::Eval => self.reason(py, &call, core),
+        let call = if evaluation == Evaluation::Anew { call.refresh() } else { call };
+        let why = match evaluation {
+            Evaluation::Anew => "refreshed".to_owned(),
+            Evaluation::Eval => self.reason(py, &call, core),
         };
         raise_kept()?;
         self.set_why(why.clone());
         let lead = match self.turn(py, &call, core, waiting)? {
             Turn::Found(value) => match self.decoded(py, &call, value)? {
-                Found::Value(value, _) => return Ok(Led::Value(value)),
+                LookupResult::Value(value, _) => return Ok(Led::Value(value)),
                 // The others' result isn't one for us.
-                Found::Nothing | Found::Refused => {
+                LookupResult::Nothing | LookupResult::Refused => {
                     let call = keyed.call(self, core.texts).refresh();
                     match self.turn(py, &call, core, waiting)? {
                         Turn::Compute(lead) => return Ok(Led::Turn(lead)),
@@ -280,7 +280,7 @@ impl CoreFunction {
     }
 
     /// Waits for the turn to compute, or for what others compute. What a signal raises meanwhile is raised.
-    fn turn(&self, py: Python<'_>, call: &RunTimeCall, core: &CoreMemory, waiting: Waiting) -> PyResult<Turn> {
+    fn turn(&self, py: Python<'_>, call: &RunTimeCall, core: &CoreMemory, waiting: WaitOptions) -> PyResult<Turn> {
         let raised = Mutex::new(None);
         let form = self.mmap(py).form();
         let turn = py.detach(|| {
@@ -323,7 +323,7 @@ impl CoreFunction {
     pub(super) fn finish<'py>(
         &self,
         py: Python<'py>,
-        keyed: &Keyed<'py>,
+        keyed: &KeyedCall<'py>,
         mut lead: Box<Lead>,
         result: PyResult<Bound<'py, PyAny>>,
         took: Duration,
@@ -351,7 +351,7 @@ impl CoreFunction {
     fn stored<'py>(
         &self,
         py: Python<'py>,
-        keyed: &Keyed<'py>,
+        keyed: &KeyedCall<'py>,
         lead: Box<Lead>,
         result: Bound<'py, PyAny>,
         took: Duration,
@@ -400,7 +400,7 @@ impl CoreFunction {
     fn unfit<'py>(
         &self,
         py: Python<'py>,
-        keyed: &Keyed<'py>,
+        keyed: &KeyedCall<'py>,
         result: &Bound<'py, PyAny>,
         took: Duration,
     ) -> PyResult<Option<(&'static str, String)>> {

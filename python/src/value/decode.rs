@@ -9,7 +9,7 @@ use rmp::decode as wire;
 
 use super::arrays::numpy_array;
 use super::marks::Marks;
-use super::{MmapMode, ResultSite, Trust, ext, mark};
+use super::{MmapMode, PickleTrust, ResultSite, ext, mark};
 use crate::python;
 
 /// What became of a stored value.
@@ -27,7 +27,7 @@ pub(crate) fn decode<'py>(
     py: Python<'py>,
     value: RawValue,
     mode: MmapMode,
-    trust: Trust,
+    trust: PickleTrust,
     place: &ResultSite<'_>,
 ) -> PyResult<Loaded<'py>> {
     if holds_pickle(&value)

@@ -21,7 +21,7 @@ const DEPTH: usize = 64;
 const MARKS: usize = 32 * 1024;
 
 /// A result as it is stored.
-pub(crate) struct Encoded {
+pub(crate) struct EncodedResult {
     pub(crate) value: RawValue,
     /// Whether what is loaded later differs from the object itself: strides, a class of maps.
     pub(crate) differs: bool,
@@ -31,14 +31,14 @@ pub(crate) struct Encoded {
 ///
 /// # Errors
 /// Raises what pickling raises.
-pub(crate) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
+pub(crate) fn encode(value: &Bound<'_, PyAny>) -> PyResult<EncodedResult> {
     let mut encoder = Encoder::default();
     if encoder.plain(value, 0)? {
         let Encoder { message, arrays, marks, differs, .. } = encoder;
         let python = packed(&marks);
         if python.len() <= MARKS {
             let value = RawValue::new(message, arrays).map_err(invalid)?;
-            return Ok(Encoded { value: value.with_python(python), differs });
+            return Ok(EncodedResult { value: value.with_python(python), differs });
         }
     }
     pickled(value)
@@ -171,7 +171,7 @@ impl Encoder {
 }
 
 /// The value as Python pickles it, with its arrays beside.
-fn pickled(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
+fn pickled(value: &Bound<'_, PyAny>) -> PyResult<EncodedResult> {
     let (stream, buffers, differs): (Bound<'_, PyBytes>, Vec<Bound<'_, PyAny>>, bool) =
         python::pickling(value.py())?.getattr("dumps")?.call1((value,))?.extract()?;
     let mut arrays = Vec::with_capacity(buffers.len());
@@ -198,7 +198,7 @@ fn pickled(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
     let _ = wire::write_ext_meta(&mut message, len, ext::PICKLE);
     message.append(&mut held);
     let value = RawValue::new(message, arrays).map_err(invalid)?;
-    Ok(Encoded { value, differs })
+    Ok(EncodedResult { value, differs })
 }
 
 /// The order of an array that files hold.

@@ -12,7 +12,7 @@ mod trust;
 
 pub(crate) use decode::{Loaded, decode, decode_own};
 pub(crate) use encode::encode;
-pub(crate) use trust::{ResultSite, Trust};
+pub(crate) use trust::{PickleTrust, ResultSite};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -11,7 +11,7 @@ use crate::python;
 
 /// Which pickles are loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trust {
+pub(crate) enum PickleTrust {
     /// Those that this user or root has written, where nobody else may write.
     Own,
     Any,
@@ -20,29 +20,29 @@ pub(crate) enum Trust {
 
 /// Where a value was loaded from.
 pub(crate) struct ResultSite<'a> {
-    source: Source<'a>,
+    source: ResultSource<'a>,
     memory: &'a Memory,
 }
 
 #[derive(Clone, Copy)]
-enum Source<'a> {
+enum ResultSource<'a> {
     Call(&'a RunTimeCall),
     Entry(&'a Entry),
 }
 
 impl<'a> ResultSite<'a> {
     pub(crate) fn of(call: &'a RunTimeCall, memory: &'a Memory) -> Self {
-        Self { source: Source::Call(call), memory }
+        Self { source: ResultSource::Call(call), memory }
     }
 
     pub(crate) fn of_entry(entry: &'a Entry, memory: &'a Memory) -> Self {
-        Self { source: Source::Entry(entry), memory }
+        Self { source: ResultSource::Entry(entry), memory }
     }
 
     fn record(&self) -> Option<PathBuf> {
         match self.source {
-            Source::Call(call) => call.path(self.memory),
-            Source::Entry(entry) => Some(entry.path().to_owned()),
+            ResultSource::Call(call) => call.path(self.memory),
+            ResultSource::Entry(entry) => Some(entry.path().to_owned()),
         }
     }
 
@@ -51,7 +51,7 @@ impl<'a> ResultSite<'a> {
     }
 }
 
-impl Trust {
+impl PickleTrust {
     /// What the setting's text says.
     pub(crate) fn of(text: &str) -> PyResult<Self> {
         match text {

@@ -166,9 +166,9 @@ pub(crate) fn elements<'a>(array: &'a Bound<'_, PyUntypedArray>, itemsize: u64) 
 }
 
 /// Arrays that were handed out as read-only maps, by the address of Python's `mmap` object.
-static MAPPED: Mutex<Option<HashMap<usize, Mapped>>> = Mutex::new(None);
+static MAPPED: Mutex<Option<HashMap<usize, MappedArray>>> = Mutex::new(None);
 
-struct Mapped {
+struct MappedArray {
     map: Py<PyWeakrefReference>,
     data: usize,
     array: Array,
@@ -182,7 +182,7 @@ pub(crate) fn remember_mapped(map: &Bound<'_, PyAny>, data: usize, array: &Array
     if mapped.len() > 64 && mapped.len().is_power_of_two() {
         mapped.retain(|_, known| known.map.bind(map.py()).upgrade().is_some());
     }
-    mapped.insert(map.as_ptr() as usize, Mapped { map: weak, data, array: array.clone() });
+    mapped.insert(map.as_ptr() as usize, MappedArray { map: weak, data, array: array.clone() });
     Ok(())
 }
 

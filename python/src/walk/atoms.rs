@@ -251,7 +251,7 @@ impl<'py> Walker<'py> {
         &self,
         class: &Bound<'py, PyType>,
         attributes: &Bound<'py, PyDict>,
-    ) -> PyResult<Attributes<'py>> {
+    ) -> PyResult<NamedAttributes<'py>> {
         let mut counting = Vec::with_capacity(attributes.len());
         for (name, value) in attributes.iter() {
             let text = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok().map(str::to_owned));
@@ -281,7 +281,7 @@ impl<'py> Walker<'py> {
 }
 
 /// Attributes, each with its name as text.
-pub(super) type Attributes<'py> = Vec<(Option<String>, Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+pub(super) type NamedAttributes<'py> = Vec<(Option<String>, Bound<'py, PyAny>, Bound<'py, PyAny>)>;
 
 /// Whether an attribute of this name is what a cached property of the class has computed.
 fn is_cached(class: &Bound<'_, PyType>, name: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -38,20 +38,20 @@ pub(crate) fn hooks(py: Python<'_>, for_class: bool) -> Option<Bound<'_, PyAny>>
     hook.as_ref().map(|hook| hook.clone_ref(py).into_bound(py))
 }
 
-/// What is known of the code of a class or function, by its address.
-struct Code {
+/// The answer of a hook about a class or function, which is found by its address.
+struct RememberedAnswer {
     of: Py<PyWeakrefReference>,
-    said: Arc<Said>,
+    said: Arc<HookAnswer>,
 }
 
-/// What a hook has said.
-pub(crate) struct Said {
+/// What a hook answers about a class or function.
+pub(crate) struct HookAnswer {
     pub(crate) digest: Option<Digest>,
     guards: Guards,
     pub(crate) captured: Vec<Captured>,
 }
 
-static CODES: Mutex<Option<HashMap<usize, Code>>> = Mutex::new(None);
+static CODES: Mutex<Option<HashMap<usize, RememberedAnswer>>> = Mutex::new(None);
 
 thread_local! {
     /// The classes and functions that hooks are asked about on this thread, and whether one of them was met again.
@@ -59,7 +59,7 @@ thread_local! {
 }
 
 /// What the hook says of `object`; `None` while it is asked about that very object, or if there is no hook.
-pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Option<Arc<Said>>> {
+pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Option<Arc<HookAnswer>>> {
     let py = object.py();
     let id = object.as_ptr() as usize;
     let known = {
@@ -81,12 +81,12 @@ pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Opt
     if again {
         return Ok(None);
     }
-    let _end = Asked(id);
+    let _end = QuestionGuard(id);
     let answer = hook.call1((object,))?.cast_into::<PyTuple>()?;
     let digest: Option<[u8; 16]> = answer.get_item(0)?.extract()?;
     let captured = if is_class { Vec::new() } else { Captured::all(&answer.get_item(2)?)? };
     let guards = Guards::of(&answer.get_item(1)?)?;
-    let said = Arc::new(Said { digest: digest.map(Digest::from_bytes), guards, captured });
+    let said = Arc::new(HookAnswer { digest: digest.map(Digest::from_bytes), guards, captured });
     // What met a class that is still asked about knows but its name of it: that isn't all, so it isn't kept.
     let whole = ASKED.with_borrow_mut(|(asked, cut)| {
         let outermost = asked.len() == 1;
@@ -95,7 +95,7 @@ pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Opt
         whole
     });
     if whole && let Ok(weak) = PyWeakrefReference::new(object) {
-        let replaced = remember(py, id, Code { of: weak.unbind(), said: Arc::clone(&said) });
+        let replaced = remember(py, id, RememberedAnswer { of: weak.unbind(), said: Arc::clone(&said) });
         // Dropping it may run the user's code, which may come here again: so it is dropped without the lock.
         drop(replaced);
     }
@@ -103,12 +103,12 @@ pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Opt
 }
 
 /// Returns what is forgotten for it.
-fn remember(py: Python<'_>, id: usize, code: Code) -> Vec<Code> {
+fn remember(py: Python<'_>, id: usize, code: RememberedAnswer) -> Vec<RememberedAnswer> {
     let mut codes = python::lock(&CODES);
     let codes = codes.get_or_insert_default();
     let mut forgotten = Vec::new();
     if codes.len() > 256 && codes.len().is_power_of_two() {
-        let gone = |code: &Code| code.of.bind(py).upgrade().is_none();
+        let gone = |code: &RememberedAnswer| code.of.bind(py).upgrade().is_none();
         let ids: Vec<_> = codes.iter().filter(|(_, code)| gone(code)).map(|(&id, _)| id).collect();
         forgotten.extend(ids.iter().filter_map(|id| codes.remove(id)));
     }
@@ -116,10 +116,10 @@ fn remember(py: Python<'_>, id: usize, code: Code) -> Vec<Code> {
     forgotten
 }
 
-/// Ends the question, however it ends.
-struct Asked(usize);
+/// Takes the class or function off [`ASKED`], in a panic too.
+struct QuestionGuard(usize);
 
-impl Drop for Asked {
+impl Drop for QuestionGuard {
     fn drop(&mut self) {
         ASKED.with_borrow_mut(|(asked, _)| asked.remove(&self.0));
     }

@@ -13,7 +13,7 @@ use super::stream::tag;
 use super::walker::{Part, PartName, Parts, Stop, Walker};
 use crate::files::file_of;
 use crate::function::{CoreFunction, CoreReference};
-use crate::python::{self, Types};
+use crate::python::{self, PythonTypes};
 
 /// Types that the user has registered hashers for.
 static HASHERS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
@@ -141,7 +141,12 @@ impl<'py> Walker<'py> {
         self.other(value, &class, types)
     }
 
-    fn other(&mut self, value: &Bound<'py, PyAny>, class: &Bound<'py, PyType>, types: &Types) -> Result<(), Stop> {
+    fn other(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        class: &Bound<'py, PyType>,
+        types: &PythonTypes,
+    ) -> Result<(), Stop> {
         let py = self.py;
         let start = self.stream.len();
         if class.is(&types.module) {
@@ -368,7 +373,12 @@ impl<'py> Walker<'py> {
     }
 
     /// Feeds what the value would be pickled as: a callable, its arguments, the state, and items.
-    fn reduced(&mut self, value: &Bound<'py, PyAny>, class: &Bound<'py, PyType>, types: &Types) -> Result<(), Stop> {
+    fn reduced(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        class: &Bound<'py, PyType>,
+        types: &PythonTypes,
+    ) -> Result<(), Stop> {
         let py = self.py;
         if let Ok(wrapped) = value.getattr(pyo3::intern!(py, "__wrapped__"))
             && wrapped.get_type().is(&types.function)

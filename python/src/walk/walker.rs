@@ -159,8 +159,8 @@ pub(super) enum PartName {
     Element,
 }
 
-/// A value that has begun.
-pub(super) struct Frame<'py> {
+/// A value of which some parts are still to be fed.
+pub(super) struct OpenValue<'py> {
     owner: Bound<'py, PyAny>,
     start: usize,
     parts: Parts<'py>,
@@ -187,7 +187,7 @@ pub(super) struct Walker<'py> {
     pub(super) sampling: bool,
     pub(super) uncached: bool,
     pub(super) claims: Claims,
-    frames: Vec<Frame<'py>>,
+    frames: Vec<OpenValue<'py>>,
     /// Digests of values that count by it, and have ended.
     known: HashMap<usize, Digest>,
     /// Digests of arrays that were met.
@@ -313,7 +313,7 @@ impl<'py> Walker<'py> {
         if depth >= DEEPEST {
             return Err(Stop::Unkeyable(format!("it is nested more than {DEEPEST} deep")));
         }
-        self.frames.push(Frame {
+        self.frames.push(OpenValue {
             owner: owner.clone(),
             start,
             parts,

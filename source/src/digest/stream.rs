@@ -10,7 +10,7 @@ use crate::cfg;
 use crate::facts;
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, OWN, after_visibility, attribute};
-use crate::lex::{self, Kind};
+use crate::lex::{self, TokenKind};
 use crate::mention::{COUNTED_OPTIONS, angle_end, caching, has_read_docs};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
@@ -172,7 +172,7 @@ impl Tokens<'_> {
             }
         }
         // Behind an item stand the docs of the next.
-        let is_group = self.file.tokens.get(to).is_some_and(|token| token.kind == Kind::Close);
+        let is_group = self.file.tokens.get(to).is_some_and(|token| token.kind == TokenKind::Close);
         if (place.text || place.docs) && is_group {
             self.docs(to);
         }
@@ -220,12 +220,12 @@ impl Tokens<'_> {
     fn token(&mut self, at: usize, from: usize, place: Level) {
         let token = &self.file.tokens[at];
         match token.kind {
-            Kind::Ident => self.tagged(b'i', at),
-            Kind::Lifetime => self.tagged(b'\'', at),
-            Kind::Literal => self.tagged(b'l', at),
-            Kind::Operator => self.tagged(if place.raw && self.touches_minus(at) { b'j' } else { b'o' }, at),
-            Kind::Open => self.group(at, from, place),
-            Kind::Close => {}
+            TokenKind::Ident => self.tagged(b'i', at),
+            TokenKind::Lifetime => self.tagged(b'\'', at),
+            TokenKind::Literal => self.tagged(b'l', at),
+            TokenKind::Operator => self.tagged(if place.raw && self.touches_minus(at) { b'j' } else { b'o' }, at),
+            TokenKind::Open => self.group(at, from, place),
+            TokenKind::Close => {}
         }
     }
 
@@ -324,7 +324,7 @@ impl Tokens<'_> {
     fn is_idle(&self, from: usize, at: usize, to: usize, place: Level) -> bool {
         let next = at + 1;
         if next >= to {
-            return place.closes_list && from > 0 && self.file.tokens[from - 1].kind == Kind::Open;
+            return place.closes_list && from > 0 && self.file.tokens[from - 1].kind == TokenKind::Open;
         }
         let arm = at >= from + 2
             && self.file.text_of(at - 1) == "}"

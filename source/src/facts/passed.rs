@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cfg;
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, evaluated, is_variable};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::reach::Fact;
 use crate::reads::{Reads, call, has_variable};
 use crate::symbol::Symbol;
@@ -37,14 +37,15 @@ pub(crate) fn passed(index: &Index, id: ItemId) -> Passed {
         let is_variable = at > 0 && file.symbol(at - 1) == Symbol::DOLLAR;
         let reads = if is_variable { Reads::ALL } else { index.reads_of(file.krate, name) };
         if reads.cfg || reads.env || reads.file {
-            let call = Call { index, file, id, name, open, reads, passed: &mut passed };
+            let call = MacroCall { index, file, id, name, open, reads, passed: &mut passed };
             call.read();
         }
     }
     passed
 }
 
-struct Call<'a> {
+/// A macro call whose input is searched for what the macro looks up.
+struct MacroCall<'a> {
     index: &'a Index,
     file: &'a File,
     id: ItemId,
@@ -55,14 +56,14 @@ struct Call<'a> {
 }
 
 /// A lookup in a macro whose argument, at `from..to`, depends on a variable.
-struct Site {
+struct MacroLookup {
     id: ItemId,
     name: Symbol,
     from: usize,
     to: usize,
 }
 
-impl Call<'_> {
+impl MacroCall<'_> {
     fn read(mut self) {
         if self.reads.cfg {
             self.predicates();
@@ -168,8 +169,8 @@ impl Call<'_> {
                 texts.extend(evaluated(self.index, file, at, self.input().end, &[]));
             }
             match file.tokens[at].kind {
-                Kind::Literal => texts.extend(evaluated(self.index, file, at, at + 1, &[])),
-                Kind::Ident if file.symbol(at + 1) != Symbol::BANG => texts.push(file.text_of(at).to_owned()),
+                TokenKind::Literal => texts.extend(evaluated(self.index, file, at, at + 1, &[])),
+                TokenKind::Ident if file.symbol(at + 1) != Symbol::BANG => texts.push(file.text_of(at).to_owned()),
                 _ => {}
             }
         }
@@ -231,7 +232,7 @@ impl Call<'_> {
         }
     }
 
-    fn site(&mut self, site: &Site, texts: &[String]) {
+    fn site(&mut self, site: &MacroLookup, texts: &[String]) {
         let tried = self.tried(site.id, site.from, site.to, texts);
         let found = match site.name {
             Symbol::ENV | Symbol::OPTION_ENV => self.variables(&tried),
@@ -270,7 +271,7 @@ impl Call<'_> {
 }
 
 /// The lookups of one macro that depend on its variables.
-fn sites(index: &Index, id: ItemId) -> Vec<Site> {
+fn sites(index: &Index, id: ItemId) -> Vec<MacroLookup> {
     let item = index.item(id);
     let file = index.file_of(item);
     let mut found = Vec::new();
@@ -283,7 +284,7 @@ fn sites(index: &Index, id: ItemId) -> Vec<Site> {
         let close = file.tokens[open].link as usize;
         let first = cfg::arguments(file, open + 1, close).first().copied();
         if let Some((from, to)) = first.filter(|&(from, to)| looks && has_variable(file, from, to)) {
-            found.push(Site { id, name, from, to });
+            found.push(MacroLookup { id, name, from, to });
         }
     }
     found

@@ -1,7 +1,7 @@
 //! What the attributes of an item or module decide: whether it is compiled, and where its file lies.
 
 use super::split;
-use super::{Guard, Index, Item, ItemId, ItemKind};
+use super::{CfgGuard, Index, Item, ItemId, ItemKind};
 use crate::cfg;
 use crate::file::File;
 use crate::symbol::Symbol;
@@ -71,7 +71,7 @@ pub(crate) fn deriving(index: &Index, name: Symbol) -> Vec<ItemId> {
 
 impl Attribute {
     /// The predicates around it that the compiler's arguments don't decide; `None` if one doesn't hold.
-    fn guards(&self, index: &Index, file: u32) -> Option<Vec<Guard>> {
+    fn guards(&self, index: &Index, file: u32) -> Option<Vec<CfgGuard>> {
         let mut guards = Vec::new();
         for &predicate in &self.under {
             guards.extend(undecided(index, file, predicate)?);
@@ -81,17 +81,17 @@ impl Attribute {
 }
 
 /// The predicate if the compiler's arguments don't decide it, nothing if it holds, and `None` if it doesn't.
-fn undecided(index: &Index, file: u32, (from, to): (usize, usize)) -> Option<Option<Guard>> {
+fn undecided(index: &Index, file: u32, (from, to): (usize, usize)) -> Option<Option<CfgGuard>> {
     let source = &index.files[file as usize];
     match cfg::decide(source, from, to, index.session_of(source), &index.symbols) {
         Some(false) => None,
         Some(true) => Some(None),
-        None => Some(Some(Guard { file, from: from as u32, to: to as u32 })),
+        None => Some(Some(CfgGuard { file, from: from as u32, to: to as u32 })),
     }
 }
 
 /// Whether the attributes in these brackets let an item be compiled; what isn't decided becomes a guard.
-pub(super) fn compiled(index: &Index, file: u32, brackets: &[usize], guards: &mut Vec<Guard>) -> bool {
+pub(super) fn compiled(index: &Index, file: u32, brackets: &[usize], guards: &mut Vec<CfgGuard>) -> bool {
     let source = &index.files[file as usize];
     for attribute in brackets.iter().flat_map(|&bracket| attributes(source, bracket)) {
         if source.symbol(attribute.from) != Symbol::CFG || !source.is_open(attribute.from + 1, b'(') {
@@ -110,7 +110,7 @@ pub(super) fn compiled(index: &Index, file: u32, brackets: &[usize], guards: &mu
 /// A path of `#[path = "…"]`, and the guards under which it counts.
 pub(super) struct GuardedPath {
     pub(super) path: String,
-    pub(super) guards: Vec<Guard>,
+    pub(super) guards: Vec<CfgGuard>,
 }
 
 /// The paths that the attributes in these brackets tell; and whether one of them surely counts.

@@ -8,7 +8,7 @@ use super::split;
 use super::{Index, Item, ItemId, ItemKind, Scope, ScopeId};
 use crate::error::Result;
 use crate::file::File;
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::symbol::Symbol;
 
 /// Looks through an item's tokens behind its keyword.
@@ -46,11 +46,11 @@ fn declared(index: &mut Index, context: &Context, id: ItemId, declared: Vec<usiz
 pub(crate) fn named_closures(file: &File, from: usize, to: usize) -> Vec<(usize, usize)> {
     let begins = |&at: &usize| {
         let closure = if file.symbol(at + 2) == Symbol::MOVE { at + 3 } else { at + 2 };
-        file.tokens[at].kind == Kind::Literal
+        file.tokens[at].kind == TokenKind::Literal
             && file.symbol(at + 1) == Symbol::COMMA
             && matches!(file.symbol(closure), Symbol::OR | Symbol::OR2)
             && at >= from + 3
-            && file.tokens[at - 1].kind == Kind::Open
+            && file.tokens[at - 1].kind == TokenKind::Open
             && file.symbol(at - 2) == Symbol::BANG
     };
     (from..to).filter(begins).map(|at| (at + 2, file.tokens[at - 1].link as usize)).collect()
@@ -92,7 +92,7 @@ fn declarations(file: &File, from: usize, to: usize, imports_only: bool) -> Vec<
     while at < to {
         let token = &file.tokens[at];
         let skipped = imports_only && !matches!(token.symbol, Symbol::USE | Symbol::INCLUDE);
-        if token.kind == Kind::Ident && !skipped && declares(file, token.symbol, at) {
+        if token.kind == TokenKind::Ident && !skipped && declares(file, token.symbol, at) {
             found.push(at);
             if token.symbol == Symbol::IMPL || token.symbol == Symbol::MOD {
                 // Its members look through their own bodies.

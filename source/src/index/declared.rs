@@ -4,7 +4,7 @@
 use super::body::{begin, begins_statement, declares, named_closures};
 use super::{Binding, Import, Index, ItemId, ItemKind, called_macro, made, split};
 use crate::file::File;
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::mention::evaluates;
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
@@ -25,7 +25,7 @@ pub(crate) struct Declared {
 /// What the body of an item declares, without what its `impl`s and modules do, which are items.
 pub(crate) fn declared(index: &Index, id: ItemId) -> Declared {
     let item = index.item(id);
-    let mut found = Found { declared: Declared::default(), has_variables: false };
+    let mut found = BodyScan { declared: Declared::default(), has_variables: false };
     let is_macro = item.kind == ItemKind::Macro;
     found.tokens(index.file_of(item), item.keyword as usize + 1, item.to as usize, is_macro);
     for used in made::macros(index, id) {
@@ -52,13 +52,14 @@ fn included(index: &Index, id: ItemId) -> impl Iterator<Item = ItemId> {
     own.chain(index.included_in.get(&id).into_iter().flatten().copied())
 }
 
-struct Found {
+/// What was found in the tokens of a body so far.
+struct BodyScan {
     declared: Declared,
     /// Whether a macro declares what it is given a name for.
     has_variables: bool,
 }
 
-impl Found {
+impl BodyScan {
     fn tokens(&mut self, file: &File, from: usize, to: usize, is_macro: bool) {
         let mut at = from;
         while at < to {
@@ -113,7 +114,7 @@ impl Found {
         for at in item.keyword as usize..item.to as usize {
             let Some((name, open)) = crate::reads::call(file, at) else { continue };
             let (text, to) = (index.symbols.text(name), file.tokens[open].link as usize);
-            let ends = file.tokens.get(to + 1).is_none_or(|next| next.kind == Kind::Close);
+            let ends = file.tokens.get(to + 1).is_none_or(|next| next.kind == TokenKind::Close);
             if ends || !begins_statement(file, at) {
                 continue;
             }
@@ -207,7 +208,7 @@ fn statement(index: &Index, file: &File, at: usize, to: usize) -> Option<(usize,
     let symbol = file.symbol(at);
     let declared = match symbol {
         keyword if names_item(keyword) => file.is_ident(at + 1) && file.symbol(at.wrapping_sub(1)) != Symbol::STAR,
-        _ => file.tokens[at].kind == Kind::Ident && declares(file, symbol, at),
+        _ => file.tokens[at].kind == TokenKind::Ident && declares(file, symbol, at),
     };
     let called = || {
         let bang = called_macro(file, at).filter(|_| begins_statement(file, at))?;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::attributes::{compiled, inner_attributes, is_marked, is_of_tests, paths};
 use super::split::{self, ItemKind, Raw, called_macro};
 use super::text::included_path;
-use super::{Binding, CrateId, Guard, Guarded, Import, Index, Item, ItemId, Krate, Scope, ScopeId, body, made, uses};
+use super::{
+    Binding, CfgGuard, CrateId, Guarded, Import, Index, Item, ItemId, Krate, Scope, ScopeId, body, made, uses,
+};
 use crate::error::Result;
 use crate::file::File;
 use crate::session::Session;
@@ -23,7 +25,7 @@ pub(super) struct Context {
     pub(super) children: PathBuf,
     /// The folder for `#[path]`: that of the file, or of the inline module.
     pub(super) paths: PathBuf,
-    pub(super) guards: Vec<Guard>,
+    pub(super) guards: Vec<CfgGuard>,
     pub(super) parent: Option<ItemId>,
     pub(super) depth: usize,
 }
@@ -190,7 +192,7 @@ fn bind(index: &mut Index, scope: ScopeId, name: Symbol, binding: Binding) {
     index.scopes[scope as usize].names.entry(name).or_default().push(binding);
 }
 
-fn import(index: &mut Index, context: &Context, raw: &Raw, guards: &[Guard]) {
+fn import(index: &mut Index, context: &Context, raw: &Raw, guards: &[CfgGuard]) {
     let file = &index.files[context.file as usize];
     for used in uses::used(file, raw.keyword + 1, raw.to - 1) {
         let import = Import { path: used.path, global: used.global, is_guarded: !guards.is_empty() };
@@ -205,7 +207,7 @@ fn import(index: &mut Index, context: &Context, raw: &Raw, guards: &[Guard]) {
 }
 
 /// Notes an import under guards; in a body these are among the tokens of an item.
-fn guard(index: &mut Index, context: &Context, name: Option<Symbol>, import: &Import, guards: &[Guard]) {
+fn guard(index: &mut Index, context: &Context, name: Option<Symbol>, import: &Import, guards: &[CfgGuard]) {
     let scope = context.scope;
     if !guards.is_empty() && !index.scopes[scope as usize].is_body {
         index.guarded.push(Guarded { scope, name, import: import.clone(), guards: guards.to_vec() });
@@ -213,7 +215,7 @@ fn guard(index: &mut Index, context: &Context, name: Option<Symbol>, import: &Im
 }
 
 /// `extern crate name as other;`
-fn extern_crate(index: &mut Index, context: &Context, raw: &Raw, guards: &[Guard]) {
+fn extern_crate(index: &mut Index, context: &Context, raw: &Raw, guards: &[CfgGuard]) {
     let file = &index.files[context.file as usize];
     let name = if file.symbol(raw.keyword + 3) == Symbol::AS { file.symbol(raw.keyword + 4) } else { raw.name };
     let import = Import { path: vec![raw.name], global: true, is_guarded: !guards.is_empty() };
@@ -224,7 +226,7 @@ fn extern_crate(index: &mut Index, context: &Context, raw: &Raw, guards: &[Guard
 }
 
 /// The functions and statics of `extern "C" { … }`: what they do is unseen, but they are named.
-fn extern_block(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+fn extern_block(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<CfgGuard>) -> Result<()> {
     let Some(body) = raw.body else { return Ok(()) };
     let id = push(index, context, raw, guards.clone());
     let to = index.files[context.file as usize].tokens[body].link as usize;
@@ -243,7 +245,7 @@ fn extern_block(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Gua
     Ok(())
 }
 
-fn push(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> ItemId {
+fn push(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<CfgGuard>) -> ItemId {
     index.items.push(Item {
         kind: raw.kind,
         name: raw.name,
@@ -259,7 +261,7 @@ fn push(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> 
     index.items.len() as ItemId - 1
 }
 
-pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<CfgGuard>) -> Result<()> {
     let id = push(index, context, raw, guards.clone());
     match context.parent {
         Some(parent) => {
@@ -301,7 +303,7 @@ fn macro_rules(index: &mut Index, context: &Context, raw: &Raw, id: ItemId) {
 }
 
 /// The members of an `impl` or a trait.
-fn block(index: &mut Index, context: &Context, raw: &Raw, id: ItemId, guards: Vec<Guard>) -> Result<()> {
+fn block(index: &mut Index, context: &Context, raw: &Raw, id: ItemId, guards: Vec<CfgGuard>) -> Result<()> {
     if raw.kind == ItemKind::Impl {
         index.impls.push(id);
     }
@@ -311,7 +313,7 @@ fn block(index: &mut Index, context: &Context, raw: &Raw, id: ItemId, guards: Ve
     level(index, &context, body + 1, to)
 }
 
-pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<CfgGuard>) -> Result<()> {
     if context.depth >= DEPTH {
         return Ok(());
     }
@@ -359,7 +361,7 @@ fn inline(index: &mut Index, mut context: Context, raw: &Raw, body: usize) -> Re
 }
 
 /// This place under more guards.
-fn under(context: &Context, guards: &[Guard]) -> Context {
+fn under(context: &Context, guards: &[CfgGuard]) -> Context {
     let mut context = context.clone();
     context.guards.extend_from_slice(guards);
     context

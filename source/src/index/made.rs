@@ -10,7 +10,7 @@ use super::{Import, Index, Item, ItemId, ItemKind, ScopeId, uses};
 use crate::error::Result;
 use crate::facts;
 use crate::file::File;
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::reads::{call, has_variable};
 use crate::symbol::{Set, Symbol};
 
@@ -18,10 +18,10 @@ use crate::symbol::{Set, Symbol};
 const MOST: usize = 4_096;
 
 /// A name that a variable may stand for, as a path.
-type Value = Vec<Symbol>;
+type VariablePath = Vec<Symbol>;
 
 /// What a macro declares by the tokens `from..to` of its own.
-struct Declared {
+struct MacroDeclaration {
     id: ItemId,
     keyword: Symbol,
     from: usize,
@@ -101,12 +101,12 @@ pub(super) fn macros(index: &Index, id: ItemId) -> Vec<ItemId> {
     found
 }
 
-fn declared(index: &Index, id: ItemId) -> Vec<Declared> {
+fn declared(index: &Index, id: ItemId) -> Vec<MacroDeclaration> {
     index.macros_under(id).into_iter().flat_map(|id| own(index, id)).collect()
 }
 
 /// What one macro declares.
-fn own(index: &Index, id: ItemId) -> Vec<Declared> {
+fn own(index: &Index, id: ItemId) -> Vec<MacroDeclaration> {
     let item = index.item(id);
     let (file, to) = (index.file_of(item), item.to as usize);
     let mut found = Vec::new();
@@ -119,14 +119,14 @@ fn own(index: &Index, id: ItemId) -> Vec<Declared> {
             Symbol::INCLUDE => call(file, at).map(|(_, open)| file.tokens[open].link as usize),
             _ => None,
         };
-        found.extend(end.map(|to| Declared { id, keyword, from: at, to }));
+        found.extend(end.map(|to| MacroDeclaration { id, keyword, from: at, to }));
     }
     found
 }
 
 /// The names and paths that the item's calls, and those of the macros that it calls, hold.
-pub(super) fn values(index: &Index, id: ItemId) -> Vec<Value> {
-    let mut found: Vec<Value> = Vec::new();
+pub(super) fn values(index: &Index, id: ItemId) -> Vec<VariablePath> {
+    let mut found: Vec<VariablePath> = Vec::new();
     for id in std::iter::once(id).chain(index.macros_under(id)) {
         let item = index.item(id);
         let file = index.file_of(item);
@@ -147,7 +147,7 @@ pub(super) fn values(index: &Index, id: ItemId) -> Vec<Value> {
     found
 }
 
-fn path(file: &File, mut at: usize) -> Value {
+fn path(file: &File, mut at: usize) -> VariablePath {
     let mut path = vec![file.symbol(at)];
     while file.symbol(at + 1) == Symbol::COLON2 && file.is_ident(at + 2) {
         at += 2;
@@ -157,7 +157,13 @@ fn path(file: &File, mut at: usize) -> Value {
 }
 
 /// `mod name;` and `mod $name;`: each name that has a file.
-fn module(index: &mut Index, context: &Context, id: ItemId, declared: &Declared, values: &[Value]) -> Result<()> {
+fn module(
+    index: &mut Index,
+    context: &Context,
+    id: ItemId,
+    declared: &MacroDeclaration,
+    values: &[VariablePath],
+) -> Result<()> {
     let item = index.item(declared.id);
     let (number, file) = (item.file, index.file_of(item));
     let from = super::body::begin(file, declared.from);
@@ -190,7 +196,7 @@ fn module(index: &mut Index, context: &Context, id: ItemId, declared: &Declared,
 }
 
 /// `include!("file")` and `include!($file)` where items stand.
-fn include(index: &mut Index, context: &Context, id: ItemId, declared: &Declared) -> Result<()> {
+fn include(index: &mut Index, context: &Context, id: ItemId, declared: &MacroDeclaration) -> Result<()> {
     let folder = folder(&index.files[context.file as usize].path);
     for path in included(index, id, declared, &folder) {
         made_file(index, context, &path, id)?;
@@ -199,7 +205,7 @@ fn include(index: &mut Index, context: &Context, id: ItemId, declared: &Declared
 }
 
 /// The files of code that a macro includes for the item which calls it.
-fn included(index: &Index, id: ItemId, declared: &Declared, folder: &Path) -> Vec<PathBuf> {
+fn included(index: &Index, id: ItemId, declared: &MacroDeclaration, folder: &Path) -> Vec<PathBuf> {
     let file = index.file_of(index.item(declared.id));
     let mut paths = match has_variable(file, declared.from, declared.to) {
         true => facts::passed(index, id).files,
@@ -213,17 +219,17 @@ fn included(index: &Index, id: ItemId, declared: &Declared, folder: &Path) -> Ve
 }
 
 /// Imports with each name for each variable.
-fn import(index: &mut Index, scope: ScopeId, declared: &Declared, values: &[Value]) {
+fn import(index: &mut Index, scope: ScopeId, declared: &MacroDeclaration, values: &[VariablePath]) {
     let item: &Item = index.item(declared.id);
     let file = index.file_of(item);
     let mut variables: Vec<Symbol> = (declared.from..declared.to)
         .filter(|&at| file.symbol(at) == Symbol::DOLLAR && file.symbol(at + 1) != Symbol::CRATE)
-        .filter(|&at| file.tokens[at + 1].kind == Kind::Ident)
+        .filter(|&at| file.tokens[at + 1].kind == TokenKind::Ident)
         .map(|at| file.symbol(at + 1))
         .collect();
     variables.sort_unstable();
     variables.dedup();
-    let mut combinations: Vec<Vec<(Symbol, Value)>> = vec![Vec::new()];
+    let mut combinations: Vec<Vec<(Symbol, VariablePath)>> = vec![Vec::new()];
     for variable in variables {
         let longer = combinations.iter().flat_map(|known| {
             values.iter().map(move |value| [known.as_slice(), &[(variable, value.clone())]].concat())

@@ -47,7 +47,7 @@ pub(crate) const OWN: CrateId = 0;
 
 /// A `cfg` predicate that the compiler's arguments don't decide: the tokens `from..to` of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Guard {
+pub(crate) struct CfgGuard {
     pub(crate) file: u32,
     pub(crate) from: u32,
     pub(crate) to: u32,
@@ -67,7 +67,7 @@ pub(crate) struct Item {
     pub(crate) to: u32,
     /// The `impl` or trait that it is a member of.
     pub(crate) parent: Option<ItemId>,
-    pub(crate) guards: Vec<Guard>,
+    pub(crate) guards: Vec<CfgGuard>,
 }
 
 impl Item {
@@ -103,7 +103,7 @@ pub(crate) struct Guarded {
     /// The name in scope; `None` for `*`, `_` for `as _`.
     pub(crate) name: Option<Symbol>,
     pub(crate) import: Import,
-    pub(crate) guards: Vec<Guard>,
+    pub(crate) guards: Vec<CfgGuard>,
 }
 
 /// A module, or the body of a function that declares names of its own.

@@ -1,7 +1,7 @@
 //! Cuts a level of tokens into items.
 
 use crate::file::File;
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::symbol::Symbol;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,7 +101,7 @@ fn after_modifiers(file: &File, mut at: usize) -> usize {
             Symbol::DEFAULT | Symbol::SAFE | Symbol::AUTO => file.is_ident(at + 1),
             Symbol::CONST => is_modified(next),
             Symbol::EXTERN => {
-                let keyword = if file.tokens.get(at + 1).is_some_and(|token| token.kind == Kind::Literal) {
+                let keyword = if file.tokens.get(at + 1).is_some_and(|token| token.kind == TokenKind::Literal) {
                     at + 2
                 } else {
                     at + 1

@@ -7,7 +7,7 @@ use super::Index;
 use super::load::folder;
 use crate::cfg;
 use crate::file::File;
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::symbol::Symbol;
 
 /// The text of the expression `from..to`, if it is known; `values` are those of a macro's variables.
@@ -24,7 +24,7 @@ pub(crate) fn evaluated(
     if file.symbol(from) == Symbol::DOLLAR {
         return value(file, from, values);
     }
-    if file.tokens.get(from).filter(|_| from < to)?.kind == Kind::Literal {
+    if file.tokens.get(from).filter(|_| from < to)?.kind == TokenKind::Literal {
         return file.value(from).or_else(|| plain(file.text_of(from)).map(Cow::Borrowed)).map(Cow::into_owned);
     }
     let (name, open) = crate::reads::call(file, from)?;

@@ -11,8 +11,8 @@ fn ours(text: &str) -> std::result::Result<Vec<String>, LexError> {
     for token in lex(&text, &mut Symbols::new())? {
         let word = &text[token.start as usize..token.end as usize];
         match token.kind {
-            Kind::Operator => words.extend(word.chars().map(String::from)),
-            Kind::Lifetime => words.extend(["'".to_owned(), word[1..].to_owned()]),
+            TokenKind::Operator => words.extend(word.chars().map(String::from)),
+            TokenKind::Lifetime => words.extend(["'".to_owned(), word[1..].to_owned()]),
             _ => words.push(word.to_owned()),
         }
     }

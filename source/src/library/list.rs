@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 
 /// The contents of a `.d` file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct List {
+pub(super) struct DepInfo {
     /// The files, the crate's root first.
     files: Vec<PathBuf>,
     /// The variables, `None` for one that wasn't set.
     pub(super) variables: BTreeMap<String, Option<String>>,
 }
 
-impl List {
-    pub(super) fn read(path: &Path) -> Option<List> {
-        Some(List::parse(&fs::read_to_string(path).ok()?))
+impl DepInfo {
+    pub(super) fn read(path: &Path) -> Option<DepInfo> {
+        Some(DepInfo::parse(&fs::read_to_string(path).ok()?))
     }
 
-    fn parse(text: &str) -> List {
-        let mut list = List::default();
+    fn parse(text: &str) -> DepInfo {
+        let mut list = DepInfo::default();
         for line in text.lines() {
             if let Some(variable) = line.strip_prefix("# env-dep:") {
                 let (name, value) = match variable.split_once('=') {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_list_of_the_compiler_is_read() {
-        let list = List::parse(
+        let list = DepInfo::parse(
             "/t/deps/app-1.d: src/lib.rs src/a\\ b.rs data.bin\n\n/t/deps/libapp-1.rlib: src/lib.rs\n\nsrc/lib.rs:\n\n# env-dep:TEXT=a=b\\nc\\\\d\n# env-dep:UNSET\n",
         );
         assert_eq!(list.files, ["src/lib.rs", "src/a b.rs", "data.bin"].map(PathBuf::from));
@@ -103,6 +103,6 @@ mod tests {
         let variables = [("TEXT", Some("a=b\nc\\d")), ("UNSET", None)];
         let expected = variables.map(|(name, value)| (name.to_owned(), value.map(str::to_owned)));
         assert_eq!(list.variables, BTreeMap::from(expected));
-        assert_eq!(List::parse("").root(), None);
+        assert_eq!(DepInfo::parse("").root(), None);
     }
 }

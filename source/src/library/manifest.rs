@@ -13,13 +13,13 @@ pub(crate) fn package(file: &Path) -> Option<PathBuf> {
 pub(super) fn edition(package: &Path) -> Option<u16> {
     let text = fs::read_to_string(package.join("Cargo.toml")).ok()?;
     match said(&text, "package") {
-        Said::Edition(edition) => Some(edition),
-        Said::Nothing => Some(2015),
-        Said::Inherited => {
+        EditionField::Edition(edition) => Some(edition),
+        EditionField::Nothing => Some(2015),
+        EditionField::Inherited => {
             let manifests = package.ancestors().map(|folder| fs::read_to_string(folder.join("Cargo.toml")));
             let found = manifests.flatten().map(|text| said(&text, "workspace.package"));
             found.into_iter().find_map(|said| match said {
-                Said::Edition(edition) => Some(edition),
+                EditionField::Edition(edition) => Some(edition),
                 _ => None,
             })
         }
@@ -27,14 +27,14 @@ pub(super) fn edition(package: &Path) -> Option<u16> {
 }
 
 #[derive(Debug, PartialEq)]
-enum Said {
+enum EditionField {
     Nothing,
     Edition(u16),
     Inherited,
 }
 
 /// The edition in the table `[name]` of a manifest.
-fn said(text: &str, name: &str) -> Said {
+fn said(text: &str, name: &str) -> EditionField {
     let mut table = String::new();
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -47,13 +47,13 @@ fn said(text: &str, name: &str) -> Said {
         let path = [table.as_str(), &key].join(".");
         if path.trim_start_matches('.') == format!("{name}.edition") {
             let edition = value.trim().trim_matches(['"', '\'']);
-            return edition.parse().map_or(Said::Inherited, Said::Edition);
+            return edition.parse().map_or(EditionField::Inherited, EditionField::Edition);
         }
         if path.trim_start_matches('.') == format!("{name}.edition.workspace") {
-            return Said::Inherited;
+            return EditionField::Inherited;
         }
     }
-    Said::Nothing
+    EditionField::Nothing
 }
 
 #[cfg(test)]
@@ -63,15 +63,15 @@ mod tests {
     #[test]
     fn editions_of_manifests_are_read() {
         for (text, name, expected) in [
-            ("[package]\nname = \"a\"\nedition = \"2021\" # the latest\n", "package", Said::Edition(2021)),
-            ("[ package ]\nedition='2018'", "package", Said::Edition(2018)),
-            ("[package]\nedition.workspace = true\n", "package", Said::Inherited),
-            ("[package]\nedition = { workspace = true }\n", "package", Said::Inherited),
-            ("package.edition = \"2024\"\n", "package", Said::Edition(2024)),
-            ("[workspace.package]\nedition = \"2024\"\n", "workspace.package", Said::Edition(2024)),
-            ("[workspace]\npackage.edition = \"2024\"\n", "workspace.package", Said::Edition(2024)),
-            ("[lib]\nedition = \"2021\"\n[package]\nname = \"a\"\n", "package", Said::Nothing),
-            ("[[bin]]\nedition = \"2021\"\n", "package", Said::Nothing),
+            ("[package]\nname = \"a\"\nedition = \"2021\" # the latest\n", "package", EditionField::Edition(2021)),
+            ("[ package ]\nedition='2018'", "package", EditionField::Edition(2018)),
+            ("[package]\nedition.workspace = true\n", "package", EditionField::Inherited),
+            ("[package]\nedition = { workspace = true }\n", "package", EditionField::Inherited),
+            ("package.edition = \"2024\"\n", "package", EditionField::Edition(2024)),
+            ("[workspace.package]\nedition = \"2024\"\n", "workspace.package", EditionField::Edition(2024)),
+            ("[workspace]\npackage.edition = \"2024\"\n", "workspace.package", EditionField::Edition(2024)),
+            ("[lib]\nedition = \"2021\"\n[package]\nname = \"a\"\n", "package", EditionField::Nothing),
+            ("[[bin]]\nedition = \"2021\"\n", "package", EditionField::Nothing),
         ] {
             assert_eq!(said(text, name), expected, "{text}");
         }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::session::Session;
-use list::List;
+use list::DepInfo;
 pub(crate) use manifest::package;
 use metadata::Compiled;
 
@@ -40,7 +40,7 @@ impl Libraries {
             return None;
         }
         let listed = file.with_file_name(format!("{stem}.d"));
-        let list = List::read(&listed)?;
+        let list = DepInfo::read(&listed)?;
         let folder = list.folder(&listed, self.own.folder.as_deref())?;
         let root = folder.join(list.root()?);
         let package = manifest::package(&root)?;

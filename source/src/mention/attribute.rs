@@ -3,7 +3,7 @@
 use super::{Mention, Path, text};
 use crate::file::{File, content};
 use crate::index::{Attribute, Index, ItemId};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::prelude::is_standard_derive;
 use crate::symbol::Symbol;
 
@@ -189,7 +189,7 @@ fn custom(index: &Index, file: &File, from: usize, to: usize, found: &mut Vec<Me
 fn tokens(index: &Index, file: &File, from: usize, to: usize, found: &mut Vec<Mention>) {
     let mut at = from;
     while at < to {
-        if file.tokens[at].kind == Kind::Literal {
+        if file.tokens[at].kind == TokenKind::Literal {
             strings(index, file.text_of(at), found);
         }
         let mut segments = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, called_macro};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::symbol::{Map, Symbol};
 
 /// What a method is called on, as far as it is written.
@@ -110,7 +110,8 @@ fn parameter_list(file: &File, keyword: usize, to: usize) -> Option<usize> {
 pub(crate) fn type_head(file: &File, mut at: usize, to: usize) -> Option<Vec<Symbol>> {
     while at < to {
         let token = &file.tokens[at];
-        let skipped = matches!(token.symbol, Symbol::AND | Symbol::AND2 | Symbol::MUT) || token.kind == Kind::Lifetime;
+        let skipped =
+            matches!(token.symbol, Symbol::AND | Symbol::AND2 | Symbol::MUT) || token.kind == TokenKind::Lifetime;
         if !skipped {
             break;
         }
@@ -230,7 +231,7 @@ impl Collector<'_> {
 
     /// The end of the group that `at` stands in.
     fn group_end(&self, mut at: usize) -> usize {
-        while at < self.file.tokens.len() && self.file.tokens[at].kind != Kind::Close {
+        while at < self.file.tokens.len() && self.file.tokens[at].kind != TokenKind::Close {
             at = self.file.after(at);
         }
         at
@@ -265,7 +266,7 @@ impl Collector<'_> {
             return (from, !matches!(file.symbol(next), Symbol::DOT | Symbol::QUESTION));
         }
         // Only such a value ends without a comma.
-        let is_block = file.tokens[value].kind == Kind::Lifetime || BLOCKS.contains(&file.symbol(value));
+        let is_block = file.tokens[value].kind == TokenKind::Lifetime || BLOCKS.contains(&file.symbol(value));
         let mut commas = level(file, value, arrow).filter(|&at| file.symbol(at) == Symbol::COMMA);
         match commas.next().filter(|_| !is_block) {
             Some(comma) => (comma + 1, commas.next().is_none()),
@@ -325,7 +326,9 @@ impl Collector<'_> {
     fn macro_input(&mut self, bang: usize) {
         let file = self.file;
         let called = bang > 0 && called_macro(file, bang - 1) == Some(bang);
-        let Some(open) = file.tokens.get(bang + 1).filter(|token| called && token.kind == Kind::Open) else { return };
+        let Some(open) = file.tokens.get(bang + 1).filter(|token| called && token.kind == TokenKind::Open) else {
+            return;
+        };
         let (name, to) = (file.symbol(bang - 1), open.link as usize);
         self.has_glob |= self.index.macros_named(file.krate, name).iter().any(|&id| self.imports(id));
         let from = match self.index.symbols.text(name) {

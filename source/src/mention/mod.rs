@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::symbol::{Set, Symbol};
 
 pub(crate) use attribute::{COUNTED_OPTIONS, caching, has_read_docs, is_remade};
@@ -60,7 +60,7 @@ pub(crate) fn mentions(index: &Index, id: ItemId) -> Vec<Mention> {
         ItemKind::Impl | ItemKind::Trait => item.head_end(),
         _ => item.to as usize,
     };
-    let mut scan = Scan {
+    let mut scan = MentionScan {
         index,
         file,
         to,
@@ -75,7 +75,7 @@ pub(crate) fn mentions(index: &Index, id: ItemId) -> Vec<Mention> {
     scan.found
 }
 
-struct Scan<'a> {
+struct MentionScan<'a> {
     index: &'a Index,
     file: &'a File,
     to: usize,
@@ -128,15 +128,15 @@ pub(crate) fn is_fragment(file: &File, at: usize) -> bool {
     at >= 3 && file.symbol(at - 1) == Symbol::COLON && file.symbol(at - 3) == Symbol::DOLLAR
 }
 
-impl Scan<'_> {
+impl MentionScan<'_> {
     fn run(&mut self, mut at: usize) {
         while at < self.to {
             let token = self.file.tokens[at];
             at = match token.kind {
-                Kind::Ident => self.ident(at, token.symbol),
-                Kind::Literal => self.literal(at),
-                Kind::Operator if token.symbol == Symbol::POUND => self.pound(at),
-                Kind::Open => self.open(at),
+                TokenKind::Ident => self.ident(at, token.symbol),
+                TokenKind::Literal => self.literal(at),
+                TokenKind::Operator if token.symbol == Symbol::POUND => self.pound(at),
+                TokenKind::Open => self.open(at),
                 _ => at + 1,
             };
         }
@@ -254,9 +254,9 @@ impl Scan<'_> {
     fn begins_global(&self, at: usize) -> bool {
         let Some(before) = at.checked_sub(2) else { return true };
         let token = &self.file.tokens[before];
-        let ends_path = token.kind == Kind::Ident && !token.symbol.is_keyword();
+        let ends_path = token.kind == TokenKind::Ident && !token.symbol.is_keyword();
         let angle = matches!(token.symbol, Symbol::GT | Symbol::SHR);
-        let group = token.kind == Kind::Close;
+        let group = token.kind == TokenKind::Close;
         !ends_path && !angle && !group && !self.taken.contains(&at)
     }
 
@@ -301,11 +301,12 @@ impl Scan<'_> {
     }
 
     fn calls_macro(&self, last: usize) -> bool {
-        self.file.tokens.get(last + 2).is_some_and(|token| token.kind == Kind::Open) || self.file.is_ident(last + 2)
+        self.file.tokens.get(last + 2).is_some_and(|token| token.kind == TokenKind::Open)
+            || self.file.is_ident(last + 2)
     }
 
     fn begin_macro(&mut self, last: usize, path: &Path) {
-        let Some(token) = self.file.tokens.get(last + 2).filter(|token| token.kind == Kind::Open) else { return };
+        let Some(token) = self.file.tokens.get(last + 2).filter(|token| token.kind == TokenKind::Open) else { return };
         let end = token.link as usize;
         self.macro_end = self.macro_end.max(end);
         let name = path.segments.last().map_or("", |name| self.index.symbols.text(*name));

@@ -1,10 +1,10 @@
 //! Names that no text explains: which imports may bring them.
 
-use super::{Names, Target};
+use super::{PathResolver, PathTarget};
 use crate::index::{Binding, ScopeId};
 use crate::symbol::Symbol;
 
-impl Names<'_> {
+impl PathResolver<'_> {
     /// The crates that may hold what a name stands for that no text explains: those of imports that lead nowhere.
     pub(crate) fn lost_imports(&self, scope: ScopeId, name: Symbol) -> Vec<Symbol> {
         let inner = &self.index.scopes[scope as usize];
@@ -64,13 +64,13 @@ impl Names<'_> {
         seen.push(scope);
         for target in self.globs(scope).iter() {
             match target {
-                Target::Module(module) => self.globs_of(*module, name, seen, paths),
-                Target::Foreign(path) => {
+                PathTarget::Module(module) => self.globs_of(*module, name, seen, paths),
+                PathTarget::Foreign(path) => {
                     let mut path = path.clone();
                     path.extend([Symbol::STAR, name]);
                     paths.push(path);
                 }
-                Target::Item(_) => {}
+                PathTarget::Item(_) => {}
             }
         }
     }

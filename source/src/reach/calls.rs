@@ -3,14 +3,14 @@
 
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, ScopeId, makes_tests};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::mention::{Mention, is_fragment, mentions, type_head};
-use crate::names::{Names, Target};
+use crate::names::{PathResolver, PathTarget};
 use crate::symbol::{Map, Set, Symbol};
 
 /// The calls by what they mention.
 #[derive(Default)]
-pub(super) struct Calls {
+pub(super) struct MacroCalls {
     /// Calls that hold the name at all.
     by_name: Map<Symbol, Vec<ItemId>>,
     /// Calls that may make a method of that name.
@@ -21,17 +21,17 @@ pub(super) struct Calls {
     by_type: Map<ItemId, Vec<ItemId>>,
 }
 
-impl Calls {
-    pub(super) fn new(index: &Index, names: &Names<'_>) -> Calls {
-        let mut calls = Calls::default();
+impl MacroCalls {
+    pub(super) fn new(index: &Index, names: &PathResolver<'_>) -> MacroCalls {
+        let mut calls = MacroCalls::default();
         for &call in index.calls.iter().filter(|&&call| !makes_tests(index, call)) {
-            Reader::new(index, names, call, &mut calls).read(call);
+            CallReader::new(index, names, call, &mut calls).read(call);
         }
         let implementing = implementing(index);
         for call in 0..index.items.len() as ItemId {
             let ranges = in_body(index, call, &implementing);
             if !ranges.is_empty() {
-                let mut reader = Reader::new(index, names, call, &mut calls);
+                let mut reader = CallReader::new(index, names, call, &mut calls);
                 ranges.into_iter().for_each(|(from, to)| reader.range(from, to));
             }
         }
@@ -107,19 +107,19 @@ fn in_body(index: &Index, id: ItemId, implementing: &Set<ItemId>) -> Vec<(usize,
     found
 }
 
-struct Reader<'a> {
+struct CallReader<'a> {
     index: &'a Index,
-    names: &'a Names<'a>,
+    names: &'a PathResolver<'a>,
     call: ItemId,
     scope: ScopeId,
-    calls: &'a mut Calls,
+    calls: &'a mut MacroCalls,
     /// The call and the macros that it uses.
     seen: Set<ItemId>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(index: &'a Index, names: &'a Names<'a>, call: ItemId, calls: &'a mut Calls) -> Reader<'a> {
-        Reader { index, names, call, scope: index.item(call).scope, calls, seen: Set::default() }
+impl<'a> CallReader<'a> {
+    fn new(index: &'a Index, names: &'a PathResolver<'a>, call: ItemId, calls: &'a mut MacroCalls) -> CallReader<'a> {
+        CallReader { index, names, call, scope: index.item(call).scope, calls, seen: Set::default() }
     }
 
     /// Takes in the call, or a macro that it uses, directly or not.
@@ -169,11 +169,12 @@ impl<'a> Reader<'a> {
 
     fn types(&mut self, path: &[Symbol], global: bool) {
         for found in self.names.resolve(self.scope, path, global) {
-            let Target::Item(id) = found.target else { continue };
+            let PathTarget::Item(id) = found.target else { continue };
             if self.index.item(id).kind.is_type() {
                 add(self.calls.by_type.entry(id).or_default(), self.call);
             } else if self.index.item(id).kind == ItemKind::Alias
-                && let super::header::Head::Local(id) = super::header::head_of_alias(self.index, self.names, id)
+                && let super::header::ImplementingType::Local(id) =
+                    super::header::type_of_alias(self.index, self.names, id)
             {
                 add(self.calls.by_type.entry(id).or_default(), self.call);
             }
@@ -187,7 +188,7 @@ fn is_implemented(file: &File, at: usize, from: usize) -> bool {
         return false;
     }
     let ends = |at: &usize| {
-        let is_group = matches!(file.tokens[*at].kind, Kind::Open | Kind::Close);
+        let is_group = matches!(file.tokens[*at].kind, TokenKind::Open | TokenKind::Close);
         is_group || matches!(file.symbol(*at), Symbol::FOR | Symbol::IMPL | Symbol::SEMI)
     };
     let before = (from..at).rev().find(ends).is_some_and(|at| file.symbol(at) == Symbol::IMPL);
@@ -202,7 +203,7 @@ fn makes_method(file: &File, at: usize, arguments: bool) -> bool {
     }
     let next = file.tokens.get(at + 1);
     let used = next.is_some_and(|next| {
-        next.kind == Kind::Open || matches!(next.symbol, Symbol::BANG | Symbol::DOT | Symbol::COLON2)
+        next.kind == TokenKind::Open || matches!(next.symbol, Symbol::BANG | Symbol::DOT | Symbol::COLON2)
     });
     arguments && before != Symbol::DOT && !used
 }

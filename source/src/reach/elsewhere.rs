@@ -6,7 +6,7 @@ use crate::digest;
 use crate::file::File;
 use crate::index::{self, Index, Item, ItemId, ItemKind, OWN, ScopeId};
 use crate::mention::{Mention, Path};
-use crate::names::{Found, Target};
+use crate::names::{FoundTarget, PathTarget};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -176,7 +176,7 @@ impl Walk<'_> {
 
     pub(super) fn attribute(&mut self, path: &Path) {
         for found in self.resolve(path) {
-            if let Target::Foreign(whole) = found.target {
+            if let PathTarget::Foreign(whole) = found.target {
                 self.push(Step::Foreign(whole));
             }
         }
@@ -187,8 +187,7 @@ impl Walk<'_> {
     pub(super) fn unseen_macro(&mut self, path: &Path) {
         let name = self.text(*path.segments.last().unwrap_or(&Symbol::NONE)).to_owned();
         let is_standard = |krate: &Symbol| prelude::is_standard_crate(self.text(*krate));
-        let leads_there =
-            |found: &Found| matches!(&found.target, Target::Foreign(whole) if whole.first().is_some_and(is_standard));
+        let leads_there = |found: &FoundTarget| matches!(&found.target, PathTarget::Foreign(whole) if whole.first().is_some_and(is_standard));
         let is_path = path.segments.len() > 1;
         let may_be = !is_path || is_standard(&path.segments[0]) || self.resolve(path).iter().any(leads_there);
         if !may_be || !prelude::is_standard_macro(&name) {

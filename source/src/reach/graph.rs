@@ -1,7 +1,7 @@
 //! The graph whose digest is taken: a vertex for each item that counts, with what tells it from items of the same text.
 
 use super::grow::{Growth, listed};
-use super::header::Head;
+use super::header::ImplementingType;
 use super::step::{Node, Step};
 use super::{Resolver, guarded};
 use crate::digest::{self, Vertex};
@@ -48,8 +48,8 @@ fn visibilities(resolver: &Resolver<'_>, id: ItemId) -> Vec<Symbol> {
     let index = resolver.index;
     let item = index.item(id);
     let block = item.parent.and_then(|parent| resolver.headers.get(&parent));
-    let (owner, range) = match block.map(|block| block.head) {
-        Some(Head::Local(owner)) => (owner, item.from..item.keyword),
+    let (owner, range) = match block.map(|block| block.implementing) {
+        Some(ImplementingType::Local(owner)) => (owner, item.from..item.keyword),
         _ => (id, item.keyword..item.to),
     };
     if !index.item(owner).kind.is_type() || !resolver.derefs(owner) {

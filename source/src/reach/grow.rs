@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::header::{Head, Implemented, bounds, signature_steps};
+use super::header::{Implemented, ImplementingType, bounds, signature_steps};
 use super::part::Unseen;
 use super::step::{Node, Step};
 use super::{Resolver, Steps};
@@ -204,7 +204,7 @@ impl<'a> Growth<'a> {
         for &block in listed(&self.resolver.naming, &id).iter().chain(&self.resolver.vague) {
             self.whole(block, Rule::ImplOf, number);
         }
-        for &block in listed(&self.resolver.by_head, &id) {
+        for &block in listed(&self.resolver.by_type, &id) {
             self.calls_in(block, number);
             for &member in self.resolver.index.members_of(block) {
                 if let Some(&by) = self.any.get(&self.resolver.index.item(member).name) {
@@ -221,7 +221,7 @@ impl<'a> Growth<'a> {
             return;
         }
         for &block in listed(&self.resolver.by_trait, &id) {
-            if self.resolver.headers[&block].head == Head::Open {
+            if self.resolver.headers[&block].implementing == ImplementingType::Open {
                 self.whole(block, Rule::ImplOf, by);
             }
         }
@@ -292,7 +292,7 @@ impl<'a> Growth<'a> {
 
     fn is_any(&self, member: ItemId) -> bool {
         match self.block(member) {
-            Some((Head::Local(id), _)) => self.counted.contains(&id),
+            Some((ImplementingType::Local(id), _)) => self.counted.contains(&id),
             Some((_, outside)) => outside,
             None => true,
         }
@@ -300,7 +300,7 @@ impl<'a> Growth<'a> {
 
     fn is_outside(&self, member: ItemId) -> bool {
         match self.block(member) {
-            Some((Head::Local(_), _)) => false,
+            Some((ImplementingType::Local(_), _)) => false,
             Some((_, outside)) => outside,
             None => true,
         }
@@ -308,7 +308,7 @@ impl<'a> Growth<'a> {
 
     fn is_on(&self, id: ItemId, member: ItemId) -> bool {
         match self.block(member) {
-            Some((Head::Local(other), _)) => other == id,
+            Some((ImplementingType::Local(other), _)) => other == id,
             Some((_, outside)) => outside,
             None => self.resolver.may_implement(member, id),
         }
@@ -316,10 +316,10 @@ impl<'a> Growth<'a> {
 
     /// The head of a member's `impl`, and whether the `impl` may be for a type that isn't this crate's without naming a
     /// type that is; `None` in a trait.
-    fn block(&self, member: ItemId) -> Option<(Head, bool)> {
+    fn block(&self, member: ItemId) -> Option<(ImplementingType, bool)> {
         let header = self.resolver.headers.get(&self.resolver.index.item(member).parent?)?;
         let foreign = header.implemented == Implemented::Foreign;
-        Some((header.head, !foreign || header.named.is_empty()))
+        Some((header.implementing, !foreign || header.named.is_empty()))
     }
 }
 

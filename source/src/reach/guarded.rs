@@ -5,8 +5,8 @@ use super::grow::Growth;
 use super::part::{Fact, Unseen};
 use super::step::Step;
 use crate::cfg;
-use crate::index::{CrateId, Guard, Guarded, OWN, ScopeId};
-use crate::names::Target;
+use crate::index::{CfgGuard, CrateId, Guarded, OWN, ScopeId};
+use crate::names::PathTarget;
 use crate::symbol::{Set, Symbol};
 
 /// The imports under guards that may lead to what counts.
@@ -15,12 +15,12 @@ pub(super) fn imports<'a>(resolver: &Resolver<'a>, growth: &Growth<'_>) -> Vec<&
     if index.guarded.is_empty() {
         return Vec::new();
     }
-    let counted = Counted::new(resolver, growth);
+    let counted = ReachedCode::new(resolver, growth);
     index.guarded.iter().filter(|guarded| counted.holds(guarded)).collect()
 }
 
-/// What counts, as far as an import is asked about it.
-struct Counted<'a> {
+/// The items, modules, crates, and paths of other crates that were reached: an import may bring names to these.
+struct ReachedCode<'a> {
     resolver: &'a Resolver<'a>,
     items: Set<u32>,
     modules: Set<ScopeId>,
@@ -28,15 +28,15 @@ struct Counted<'a> {
     foreign: Set<&'a [Symbol]>,
 }
 
-impl<'a> Counted<'a> {
-    fn new(resolver: &'a Resolver<'_>, growth: &'a Growth<'_>) -> Counted<'a> {
+impl<'a> ReachedCode<'a> {
+    fn new(resolver: &'a Resolver<'_>, growth: &'a Growth<'_>) -> ReachedCode<'a> {
         let nodes = growth.grown.iter().map(|grown| grown.node);
         let steps = growth.grown.iter().flat_map(|grown| grown.steps.iter().flatten());
         let foreign = steps.filter_map(|step| match step {
             Step::Foreign(path) => Some(path.as_slice()),
             _ => None,
         });
-        Counted {
+        ReachedCode {
             resolver,
             items: nodes.clone().map(|node| node.item).collect(),
             modules: nodes.clone().map(|node| resolver.index.module(node.scope)).collect(),
@@ -51,10 +51,10 @@ impl<'a> Counted<'a> {
             return self.is_in_a_crate(guarded);
         }
         targets.iter().any(|target| match target {
-            Target::Item(id) => self.items.contains(id),
+            PathTarget::Item(id) => self.items.contains(id),
             // Whatever it imports in turn may be meant.
-            Target::Module(_) => self.is_in_a_crate(guarded),
-            Target::Foreign(path) => self.is_named(path) || self.brings_methods(guarded),
+            PathTarget::Module(_) => self.is_in_a_crate(guarded),
+            PathTarget::Foreign(path) => self.is_named(path) || self.brings_methods(guarded),
         })
     }
 
@@ -82,7 +82,7 @@ pub(super) fn words(resolver: &Resolver<'_>, guarded: &Guarded) -> Vec<String> {
     [path, name].into_iter().chain(guarded.guards.iter().map(|guard| predicate(resolver, guard))).collect()
 }
 
-fn predicate(resolver: &Resolver<'_>, guard: &Guard) -> String {
+fn predicate(resolver: &Resolver<'_>, guard: &CfgGuard) -> String {
     resolver.index.words(guard.file, guard.from as usize, guard.to as usize)
 }
 

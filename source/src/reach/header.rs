@@ -6,15 +6,15 @@ use super::part::Unseen;
 use super::step::{Node, Step, Walk};
 use crate::file::File;
 use crate::index::{Index, Item, ItemId, ItemKind};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::mention::{Path, angle_end, type_head};
-use crate::names::{Found, Names, Target};
+use crate::names::{FoundTarget, PathResolver, PathTarget};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
 /// The type that an `impl` is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head {
+pub(super) enum ImplementingType {
     /// A type of this crate, or a trait behind `dyn`.
     Local(ItemId),
     /// A type of another crate, a type parameter, a tuple, a slice.
@@ -32,7 +32,7 @@ pub(super) enum Implemented {
 
 #[derive(Debug)]
 pub(super) struct Header {
-    pub(super) head: Head,
+    pub(super) implementing: ImplementingType,
     pub(super) implemented: Implemented,
     /// The names that a trait of another crate has, there and where the `impl` stands.
     pub(super) foreign: Vec<Symbol>,
@@ -50,7 +50,7 @@ struct Ranges {
     owner: (usize, usize),
 }
 
-pub(super) fn header(index: &Index, names: &Names<'_>, id: ItemId) -> Header {
+pub(super) fn header(index: &Index, names: &PathResolver<'_>, id: ItemId) -> Header {
     let item = index.item(id);
     let file = index.file_of(item);
     let ranges = ranges(file, item);
@@ -59,8 +59,9 @@ pub(super) fn header(index: &Index, names: &Names<'_>, id: ItemId) -> Header {
         None => (Implemented::Inherent, Vec::new()),
     };
     let parameters = parameters(file, item);
-    let head = head(index, names, id, ranges.owner.0, ranges.owner.1, &parameters, 0);
-    let mut found = Header { head, implemented, foreign, named: Vec::new(), unknown: Vec::new(), is_vague: false };
+    let implementing = implementing_type(index, names, id, ranges.owner.0, ranges.owner.1, &parameters, 0);
+    let mut found =
+        Header { implementing, implemented, foreign, named: Vec::new(), unknown: Vec::new(), is_vague: false };
     let mut paths = Paths { index, names, parameters: &parameters, header: &mut found };
     paths.collect(id, ranges.owner.0, ranges.owner.1, 0);
     if let Some((from, to)) = ranges.implemented {
@@ -94,7 +95,7 @@ fn aliases(index: &Index, item: &Item, names: &[Symbol]) -> bool {
 /// Whether the `<` at `open`, behind a `for`, holds lifetimes.
 fn is_higher(file: &File, open: usize) -> bool {
     let inner = file.tokens.get(open + 1);
-    inner.is_some_and(|token| token.kind == Kind::Lifetime || token.symbol == Symbol::GT)
+    inner.is_some_and(|token| token.kind == TokenKind::Lifetime || token.symbol == Symbol::GT)
 }
 
 fn ranges(file: &File, item: &Item) -> Ranges {
@@ -139,7 +140,7 @@ pub(super) fn listed(file: &File, open: usize, to: usize) -> Set<Symbol> {
 
 fn implemented(
     index: &Index,
-    names: &Names<'_>,
+    names: &PathResolver<'_>,
     item: &Item,
     mut from: usize,
     to: usize,
@@ -157,18 +158,18 @@ fn implemented(
     }
 }
 
-fn items(found: &[Found]) -> impl Iterator<Item = ItemId> {
+fn items(found: &[FoundTarget]) -> impl Iterator<Item = ItemId> {
     found.iter().filter_map(|found| match found.target {
-        Target::Item(id) => Some(id),
+        PathTarget::Item(id) => Some(id),
         _ => None,
     })
 }
 
 /// The last names of a path as it is written, and of what it stands for in other crates: a `use` may rename it.
-pub(super) fn foreign_names(path: &[Symbol], found: &[Found]) -> Vec<Symbol> {
+pub(super) fn foreign_names(path: &[Symbol], found: &[FoundTarget]) -> Vec<Symbol> {
     let mut names: Vec<Symbol> = path.last().copied().into_iter().collect();
     for found in found {
-        if let Target::Foreign(whole) = &found.target {
+        if let PathTarget::Foreign(whole) = &found.target {
             let name = whole.last().copied().filter(|name| !names.contains(name));
             names.extend(name);
         }
@@ -177,36 +178,36 @@ pub(super) fn foreign_names(path: &[Symbol], found: &[Found]) -> Vec<Symbol> {
 }
 
 /// Aliases lead to the type they stand for.
-fn head(
+fn implementing_type(
     index: &Index,
-    names: &Names<'_>,
+    names: &PathResolver<'_>,
     id: ItemId,
     from: usize,
     to: usize,
     parameters: &Set<Symbol>,
     depth: usize,
-) -> Head {
+) -> ImplementingType {
     let item = index.item(id);
     let file = index.file_of(item);
     let from = if file.symbol(from) == Symbol::DYN { from + 1 } else { from };
-    let Some(path) = type_head(file, from, to) else { return Head::Open };
+    let Some(path) = type_head(file, from, to) else { return ImplementingType::Open };
     if parameters.contains(&path[0]) {
-        return Head::Open;
+        return ImplementingType::Open;
     }
     let found = names.resolve(item.scope, &path, false);
     let types = items(&found).filter(|&named| index.item(named).kind.is_type());
     if index.scopes[item.scope as usize].is_body && types.count() > 1 {
         // One scope stands for all blocks of a body.
-        return Head::Open;
+        return ImplementingType::Open;
     }
     for named in items(&found) {
         let kind = index.item(named).kind;
         if kind.is_type() || kind == ItemKind::Trait {
-            return Head::Local(named);
+            return ImplementingType::Local(named);
         }
         if kind == ItemKind::Alias && depth < 8 {
             let (from, to) = aliased(index, named);
-            return head(
+            return implementing_type(
                 index,
                 names,
                 named,
@@ -218,7 +219,7 @@ fn head(
         }
     }
     let known = !found.is_empty() || prelude::is_prelude(index.symbols.text(path[0]));
-    if known { Head::Open } else { Head::Unknown(*path.last().unwrap_or(&path[0])) }
+    if known { ImplementingType::Open } else { ImplementingType::Unknown(*path.last().unwrap_or(&path[0])) }
 }
 
 fn file_of(index: &Index, id: ItemId) -> &File {
@@ -235,14 +236,14 @@ pub(super) fn aliased(index: &Index, id: ItemId) -> (usize, usize) {
 }
 
 /// The type that an alias stands for, or any item itself.
-pub(super) fn head_of_alias(index: &Index, names: &Names<'_>, id: ItemId) -> Head {
+pub(super) fn type_of_alias(index: &Index, names: &PathResolver<'_>, id: ItemId) -> ImplementingType {
     let (from, to) = aliased(index, id);
-    head(index, names, id, from, to, &parameters(file_of(index, id), index.item(id)), 0)
+    implementing_type(index, names, id, from, to, &parameters(file_of(index, id), index.item(id)), 0)
 }
 
 struct Paths<'a> {
     index: &'a Index,
-    names: &'a Names<'a>,
+    names: &'a PathResolver<'a>,
     parameters: &'a Set<Symbol>,
     header: &'a mut Header,
 }
@@ -272,7 +273,7 @@ impl Paths<'_> {
             self.header.unknown.push(*path.last().unwrap_or(&path[0]));
         }
         for found in found {
-            let Target::Item(named) = found.target else { continue };
+            let PathTarget::Item(named) = found.target else { continue };
             let kind = self.index.item(named).kind;
             if kind == ItemKind::Alias && depth < 8 {
                 let (from, to) = aliased(self.index, named);

@@ -15,16 +15,16 @@ mod step;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use calls::Calls;
+use calls::MacroCalls;
 use grow::{Growth, listed};
-use header::{Head, Header, Implemented};
+use header::{Header, Implemented, ImplementingType};
 use step::{Node, Step};
 
 use crate::digest;
 use crate::error::Result;
 use crate::facts::{self, Passed};
 use crate::index::{CrateId, Declared, Index, ItemId, ItemKind, OWN, ScopeId, declared};
-use crate::names::{Names, Target};
+use crate::names::{PathResolver, PathTarget};
 use crate::symbol::{Map, Set, Symbol};
 
 pub use named::Named;
@@ -37,10 +37,10 @@ type Steps = Vec<Vec<Step>>;
 /// Follows functions through one index, and remembers what it has found on the way.
 pub struct Resolver<'a> {
     index: &'a Index,
-    names: Names<'a>,
+    names: PathResolver<'a>,
     headers: Map<ItemId, Header>,
     /// `impl`s by the type that they are for.
-    by_head: Map<ItemId, Vec<ItemId>>,
+    by_type: Map<ItemId, Vec<ItemId>>,
     /// `impl`s of this crate's traits.
     by_trait: Map<ItemId, Vec<ItemId>>,
     /// `impl`s of other crates' traits, by the name of the trait.
@@ -55,7 +55,7 @@ pub struct Resolver<'a> {
     renamed: Map<Symbol, Vec<Symbol>>,
     /// `impl`s by the names in their headers that nothing explains.
     unknown: Map<Symbol, Vec<ItemId>>,
-    calls: Calls,
+    calls: MacroCalls,
     items_by_file: Vec<Vec<ItemId>>,
     steps: RefCell<Map<Node, Rc<Steps>>>,
     contents: RefCell<Map<ItemId, [u8; 16]>>,
@@ -72,13 +72,13 @@ pub struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     /// Reads the headers of the crate's `impl`s.
     pub fn new(index: &'a Index) -> Resolver<'a> {
-        let names = Names::new(index);
-        let calls = Calls::new(index, &names);
+        let names = PathResolver::new(index);
+        let calls = MacroCalls::new(index, &names);
         let mut resolver = Resolver {
             index,
             names,
             headers: Map::default(),
-            by_head: Map::default(),
+            by_type: Map::default(),
             by_trait: Map::default(),
             by_foreign: Map::default(),
             naming: Map::default(),
@@ -106,10 +106,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn list(&mut self, id: ItemId, header: &Header) {
-        match header.head {
-            Head::Local(owner) => self.by_head.entry(owner).or_default().push(id),
-            Head::Unknown(name) => self.list_unknown(name, id),
-            Head::Open => {}
+        match header.implementing {
+            ImplementingType::Local(owner) => self.by_type.entry(owner).or_default().push(id),
+            ImplementingType::Unknown(name) => self.list_unknown(name, id),
+            ImplementingType::Open => {}
         }
         match header.implemented {
             Implemented::Local(implemented) => self.by_trait.entry(implemented).or_default().push(id),
@@ -121,7 +121,9 @@ impl<'a> Resolver<'a> {
                 for &named in &header.named {
                     self.naming.entry(named).or_default().push(id);
                 }
-                for &name in header.unknown.iter().filter(|&&name| header.head != Head::Unknown(name)) {
+                for &name in
+                    header.unknown.iter().filter(|&&name| header.implementing != ImplementingType::Unknown(name))
+                {
                     self.list_unknown(name, id);
                 }
             }
@@ -237,8 +239,8 @@ impl<'a> Resolver<'a> {
                 path.split("::").map(|name| self.index.symbols.find_name(name.trim())).collect();
             let segments = segments.unwrap_or_default();
             for found in self.names.resolve(scope, &segments, false) {
-                let Target::Item(id) = found.target else { continue };
-                let blocks = listed(&self.by_head, &id);
+                let PathTarget::Item(id) = found.target else { continue };
+                let blocks = listed(&self.by_type, &id);
                 let members = blocks.iter().flat_map(|&id| self.index.members_of(id)).copied();
                 match &segments[found.length..] {
                     [] => ids.extend([id].into_iter().chain(blocks.iter().copied()).chain(members)),
@@ -309,7 +311,8 @@ impl<'a> Resolver<'a> {
         let is_deref = |block: &&ItemId| {
             let header = &self.headers[*block];
             let is_named = header.foreign.iter().any(|name| matches!(*name, Symbol::DEREF | Symbol::DEREF_MUT));
-            is_named && (header.head == Head::Local(id) || header.head == Head::Open)
+            is_named
+                && (header.implementing == ImplementingType::Local(id) || header.implementing == ImplementingType::Open)
         };
         let item = self.index.item(id);
         let file = self.index.file_of(item);
@@ -323,7 +326,7 @@ impl<'a> Resolver<'a> {
         if let Some(&known) = self.open.borrow().get(&id) {
             return known;
         }
-        let blocks = listed(&self.by_head, &id).iter();
+        let blocks = listed(&self.by_type, &id).iter();
         let is_open = blocks.chain([&id]).any(|&id| crate::mention::is_remade(self.index, id));
         self.open.borrow_mut().insert(id, is_open);
         is_open
@@ -334,9 +337,9 @@ impl<'a> Resolver<'a> {
         let Some(parent) = self.index.item(member).parent else { return true };
         let made = !self.calls.of_name(self.index.item(parent).name).is_empty()
             || crate::mention::is_remade(self.index, parent);
-        made || listed(&self.by_trait, &parent).iter().any(|block| match self.headers[block].head {
-            Head::Local(owner) => owner == id,
-            Head::Open | Head::Unknown(_) => true,
+        made || listed(&self.by_trait, &parent).iter().any(|block| match self.headers[block].implementing {
+            ImplementingType::Local(owner) => owner == id,
+            ImplementingType::Open | ImplementingType::Unknown(_) => true,
         })
     }
 
@@ -350,7 +353,7 @@ impl<'a> Resolver<'a> {
                 continue;
             };
             for target in self.names.resolve(item.scope, &path, false) {
-                if let Target::Item(id) = target.target
+                if let PathTarget::Item(id) = target.target
                     && self.index.item(id).kind == ItemKind::Trait
                 {
                     found.push(id);

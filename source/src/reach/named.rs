@@ -1,11 +1,11 @@
 //! What a path in `depends(…)` names.
 
-use super::header::Head;
+use super::header::ImplementingType;
 use super::position::{self, Position};
 use super::{Reached, Resolver};
 use crate::digest;
 use crate::index::{ItemId, ItemKind, OWN, ScopeId};
-use crate::names::{Found, Target};
+use crate::names::{FoundTarget, PathTarget};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -47,8 +47,8 @@ impl Resolver<'_> {
         let mut items: Vec<ItemId> = Vec::new();
         for found in &found {
             match found.target {
-                Target::Item(id) => items.extend(self.items_of(id, &segments[found.length..])),
-                Target::Module(module) if found.length + 1 == segments.len() && self.is_own(module) => {
+                PathTarget::Item(id) => items.extend(self.items_of(id, &segments[found.length..])),
+                PathTarget::Module(module) if found.length + 1 == segments.len() && self.is_own(module) => {
                     return self.missing(module, &segments, roots.is_sought);
                 }
                 _ => return Named::Other,
@@ -82,15 +82,15 @@ impl Resolver<'_> {
     }
 
     fn inherent(&self, id: ItemId) -> Vec<ItemId> {
-        let of_it = super::listed(&self.by_head, &id).iter().copied();
+        let of_it = super::listed(&self.by_type, &id).iter().copied();
         of_it.filter(|block| matches!(self.headers[block].implemented, super::Implemented::Inherent)).collect()
     }
 
-    fn is_elsewhere(&self, target: &Target) -> bool {
+    fn is_elsewhere(&self, target: &PathTarget) -> bool {
         match target {
-            Target::Item(id) => self.crate_of(*id) != OWN,
-            Target::Module(scope) => !self.is_own(*scope),
-            Target::Foreign(_) => true,
+            PathTarget::Item(id) => self.crate_of(*id) != OWN,
+            PathTarget::Module(scope) => !self.is_own(*scope),
+            PathTarget::Foreign(_) => true,
         }
     }
 
@@ -125,8 +125,8 @@ impl Resolver<'_> {
     }
 
     /// A name that isn't among the members of a type of this crate, unless something may make it one.
-    fn missing_member(&self, found: &[Found], segments: &[Symbol], is_certain: bool) -> Named {
-        let [Found { target: Target::Item(id), length, .. }] = found else { return Named::Other };
+    fn missing_member(&self, found: &[FoundTarget], segments: &[Symbol], is_certain: bool) -> Named {
+        let [FoundTarget { target: PathTarget::Item(id), length, .. }] = found else { return Named::Other };
         let (id, name) = (self.unaliased(*id), segments[segments.len() - 1]);
         let is_type = matches!(self.index.item(id).kind, ItemKind::Struct | ItemKind::Enum | ItemKind::Union);
         let made = !self.calls.of_name(name).is_empty() || !self.index.missing.is_empty() || self.is_declared(name);
@@ -168,9 +168,9 @@ impl Resolver<'_> {
     /// The type that an alias stands for, and anything else itself.
     fn unaliased(&self, id: ItemId) -> ItemId {
         match self.index.item(id).kind {
-            ItemKind::Alias => match super::header::head_of_alias(self.index, &self.names, id) {
-                Head::Local(id) => id,
-                Head::Open | Head::Unknown(_) => id,
+            ItemKind::Alias => match super::header::type_of_alias(self.index, &self.names, id) {
+                ImplementingType::Local(id) => id,
+                ImplementingType::Open | ImplementingType::Unknown(_) => id,
             },
             _ => id,
         }

@@ -8,7 +8,7 @@ use super::elsewhere;
 use super::step::Step;
 use crate::error::{Error, Result};
 use crate::index::{Index, Item, ItemId, ItemKind, OWN};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::symbol::Symbol;
 
 pub use copies::Copies;
@@ -105,7 +105,7 @@ pub(super) fn blocks(index: &Index, roots: &Roots, position: &Position) -> Vec<S
 fn token(index: &Index, file: u32, (from, to): (usize, usize), position: &Position) -> Option<usize> {
     let (file, name) = (&index.files[file as usize], index.symbols.find_name(&position.name));
     let says = |at: usize| match position.sought {
-        Sought::Closure => file.tokens[at].kind == Kind::Literal && file.text_of(at) == position.name,
+        Sought::Closure => file.tokens[at].kind == TokenKind::Literal && file.text_of(at) == position.name,
         Sought::Function | Sought::Item => Some(file.symbol(at)) == name,
     };
     let on_line: Vec<usize> = (from..to).filter(|&at| says(at) && file.line(at) == position.line).collect();

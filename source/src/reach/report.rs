@@ -8,7 +8,7 @@ use super::step::{Node, Step};
 use super::{Resolver, guarded};
 use crate::cfg;
 use crate::index::{Binding, Index, ItemId, OWN, ScopeId};
-use crate::names::{Names, Target};
+use crate::names::{PathResolver, PathTarget};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -151,7 +151,7 @@ pub(super) fn imports(resolver: &Resolver<'_>, growth: &Growth<'_>) -> BTreeSet<
 }
 
 /// Paths of other crates that a scope imports and that may be those of traits: names in capitals, `_` and `*`.
-fn foreign(resolver: &Resolver<'_>, names: &Names<'_>, scope: ScopeId) -> Vec<Vec<Symbol>> {
+fn foreign(resolver: &Resolver<'_>, names: &PathResolver<'_>, scope: ScopeId) -> Vec<Vec<Symbol>> {
     let index = resolver.index;
     let inner = &index.scopes[scope as usize];
     let capital = |name: &Symbol| index.symbols.text(*name).starts_with(char::is_uppercase);
@@ -165,7 +165,7 @@ fn foreign(resolver: &Resolver<'_>, names: &Names<'_>, scope: ScopeId) -> Vec<Ve
     let mut paths = Vec::new();
     for (import, glob) in imports.chain(nameless).chain(globs) {
         for found in names.resolve(scope, &import.path, import.global) {
-            if let Target::Foreign(mut path) = found.target {
+            if let PathTarget::Foreign(mut path) = found.target {
                 path.extend(glob.then_some(Symbol::STAR));
                 paths.push(path);
             }

@@ -1,11 +1,11 @@
 //! What each mention of an item leads to: items at once, or questions whose answers grow with the items that count.
 
-use super::header::{Head, foreign_names, head_of_alias, listed, opens, parameters};
+use super::header::{ImplementingType, foreign_names, listed, opens, parameters, type_of_alias};
 use super::part::Unseen;
 use super::{Resolver, elsewhere};
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
-use crate::names::{Found, Target};
+use crate::names::{FoundTarget, PathTarget};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -76,8 +76,7 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(resolver: &'a Resolver<'a>, node: Node) -> Walk<'a> {
-        let index = resolver.index;
-        let item = index.item(node.item);
+        let (index, item) = (resolver.index, resolver.index.item(node.item));
         let file = index.file_of(item);
         let blocks = matches!(item.kind, ItemKind::Impl | ItemKind::Trait) || item.kind.is_type();
         let owner = if blocks { Some(node.item) } else { item.parent };
@@ -187,22 +186,22 @@ impl<'a> Walk<'a> {
     /// Each `impl` of what the path names, if that is a trait.
     pub(super) fn open(&mut self, path: &Path) {
         let found = self.resolve(path);
-        let local = found.iter().any(|found| matches!(found.target, Target::Item(_)));
+        let local = found.iter().any(|found| matches!(found.target, PathTarget::Item(_)));
         for found in &found {
-            if let Target::Item(id) = found.target
+            if let PathTarget::Item(id) = found.target
                 && self.kind(id) == ItemKind::Trait
             {
                 self.push(Step::Open(id));
             }
         }
-        if !local || found.iter().any(|found| matches!(found.target, Target::Foreign(_))) {
+        if !local || found.iter().any(|found| matches!(found.target, PathTarget::Foreign(_))) {
             for name in foreign_names(&path.segments, &found) {
                 self.push(Step::OpenForeign(name));
             }
         }
     }
 
-    pub(super) fn resolve(&self, path: &Path) -> Vec<Found> {
+    pub(super) fn resolve(&self, path: &Path) -> Vec<FoundTarget> {
         let names = &self.resolver.names;
         let mut found = names.resolve(self.node.scope, &path.segments, path.global);
         let item = self.resolver.index.item(self.node.item);
@@ -211,7 +210,7 @@ impl<'a> Walk<'a> {
             for shorter in crate::index::nearer(&path.segments) {
                 let cut = path.segments.len() - shorter.len();
                 let found_there = names.resolve(self.node.scope, &shorter, path.global);
-                found.extend(found_there.into_iter().map(|found| Found { length: found.length + cut, ..found }));
+                found.extend(found_there.into_iter().map(|found| FoundTarget { length: found.length + cut, ..found }));
             }
         }
         let root = self.resolver.index.root_of(item.scope);
@@ -260,10 +259,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Notes visibilities: among items in several modules they decide which are imported by a `*`, and so which is meant.
-    fn visibilities(&mut self, found: &[Found]) {
+    fn visibilities(&mut self, found: &[FoundTarget]) {
         let index = self.resolver.index;
         let items = found.iter().filter_map(|found| match found.target {
-            Target::Item(id) => Some(index.item(id)),
+            PathTarget::Item(id) => Some(index.item(id)),
             _ => None,
         });
         let mut modules: Vec<ScopeId> = items.clone().map(|item| index.module(index.around(item.scope))).collect();
@@ -282,8 +281,8 @@ impl<'a> Walk<'a> {
         self.push(Step::Foreign(words));
     }
 
-    fn is_function(&self, target: &Target) -> bool {
-        matches!(target, Target::Item(id) if self.kind(*id) == ItemKind::Fn)
+    fn is_function(&self, target: &PathTarget) -> bool {
+        matches!(target, PathTarget::Item(id) if self.kind(*id) == ItemKind::Fn)
     }
 
     pub(super) fn any(&mut self, names: &[Symbol]) {
@@ -292,20 +291,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn found(&mut self, found: &Found, path: &Path) {
+    fn found(&mut self, found: &FoundTarget, path: &Path) {
         let rest = &path.segments[found.length..];
         match &found.target {
-            Target::Item(id) => {
+            PathTarget::Item(id) => {
                 self.push(Step::Item(*id));
                 self.members(*id, rest);
             }
-            Target::Module(module) => {
+            PathTarget::Module(module) => {
                 if let Some((&name, rest)) = rest.split_first() {
                     self.unknown_in(*module, name);
                     self.any(rest);
                 }
             }
-            Target::Foreign(whole) => self.foreign(whole, path.segments.len()),
+            PathTarget::Foreign(whole) => self.foreign(whole, path.segments.len()),
         }
     }
 
@@ -315,9 +314,9 @@ impl<'a> Walk<'a> {
         self.any(further);
         match self.kind(id) {
             kind if kind.is_type() => self.push(self.member_of(id, name)),
-            ItemKind::Alias => match head_of_alias(self.resolver.index, &self.resolver.names, id) {
-                Head::Local(id) => self.push(self.member_of(id, name)),
-                Head::Open | Head::Unknown(_) => self.push(Step::Any(name)),
+            ItemKind::Alias => match type_of_alias(self.resolver.index, &self.resolver.names, id) {
+                ImplementingType::Local(id) => self.push(self.member_of(id, name)),
+                ImplementingType::Open | ImplementingType::Unknown(_) => self.push(Step::Any(name)),
             },
             _ => self.push(Step::Any(name)),
         }
@@ -325,7 +324,7 @@ impl<'a> Walk<'a> {
 
     fn self_path(&mut self, rest: &[Symbol]) {
         let Some(owner) = self.owner else { return self.any(rest) };
-        match self.head(owner) {
+        match self.self_type(owner) {
             Some(id) => {
                 self.push(Step::Item(id));
                 self.members(id, rest);
@@ -335,11 +334,11 @@ impl<'a> Walk<'a> {
     }
 
     /// The type that `Self` is in an `impl` or a definition; none in a trait, where it may be any.
-    fn head(&self, owner: ItemId) -> Option<ItemId> {
+    fn self_type(&self, owner: ItemId) -> Option<ItemId> {
         match self.kind(owner) {
-            ItemKind::Impl => match self.resolver.headers.get(&owner)?.head {
-                Head::Local(id) => Some(id),
-                Head::Open | Head::Unknown(_) => None,
+            ItemKind::Impl => match self.resolver.headers.get(&owner)?.implementing {
+                ImplementingType::Local(id) => Some(id),
+                ImplementingType::Open | ImplementingType::Unknown(_) => None,
             },
             kind if kind.is_type() => Some(owner),
             _ => None,
@@ -360,7 +359,7 @@ impl<'a> Walk<'a> {
     fn method(&mut self, name: Symbol, receiver: &Receiver) {
         let step = match receiver {
             Receiver::Any => Step::Any(name),
-            Receiver::SelfType => match self.owner.and_then(|owner| self.head(owner)) {
+            Receiver::SelfType => match self.owner.and_then(|owner| self.self_type(owner)) {
                 Some(id) => self.on(id, name),
                 None => Step::Any(name),
             },
@@ -387,7 +386,9 @@ impl<'a> Walk<'a> {
         }
         let found = self.resolver.names.resolve(self.node.scope, path, false);
         match found.as_slice() {
-            [Found { target: Target::Item(id), length }] if *length == path.len() && self.kind(*id).is_type() => {
+            [FoundTarget { target: PathTarget::Item(id), length }]
+                if *length == path.len() && self.kind(*id).is_type() =>
+            {
                 self.on(*id, name)
             }
             [] if path.len() == 1 && prelude::is_plain(self.text(path[0])) => Step::Outside(name),
@@ -400,8 +401,8 @@ impl<'a> Walk<'a> {
         let mut found = Vec::new();
         for target in self.resolve(path) {
             match target.target {
-                Target::Item(id) if self.kind(id) == ItemKind::Macro => found.push(id),
-                Target::Foreign(whole) => self.foreign(&whole, 1),
+                PathTarget::Item(id) if self.kind(id) == ItemKind::Macro => found.push(id),
+                PathTarget::Foreign(whole) => self.foreign(&whole, 1),
                 _ => {}
             }
         }
@@ -441,7 +442,7 @@ impl<'a> Walk<'a> {
 
     fn anything(&mut self, path: &Path) {
         for found in self.resolve(path) {
-            if let (Target::Module(module), true) = (found.target, found.length == path.segments.len()) {
+            if let (PathTarget::Module(module), true) = (found.target, found.length == path.segments.len()) {
                 for id in self.resolver.names.items_in(module) {
                     self.push(Step::Item(id));
                 }
@@ -461,9 +462,9 @@ impl<'a> Walk<'a> {
     fn attribute_text(&mut self, path: &Path) {
         for found in self.resolve(path) {
             match found.target {
-                Target::Module(module) if found.length == path.segments.len() => self.functions(module),
-                Target::Module(_) => {}
-                Target::Item(id) if self.kind(id).is_type() && found.length == path.segments.len() => {
+                PathTarget::Module(module) if found.length == path.segments.len() => self.functions(module),
+                PathTarget::Module(_) => {}
+                PathTarget::Item(id) if self.kind(id).is_type() && found.length == path.segments.len() => {
                     self.push(Step::Item(id));
                     self.associated(id);
                 }
@@ -486,7 +487,7 @@ impl<'a> Walk<'a> {
     /// The functions of a type that take no `self`, as an attribute calls them.
     fn associated(&mut self, id: ItemId) {
         let index = self.resolver.index;
-        let blocks = super::grow::listed(&self.resolver.by_head, &id);
+        let blocks = super::grow::listed(&self.resolver.by_type, &id);
         for &member in blocks.iter().flat_map(|&block| index.members_of(block)) {
             let item = index.item(member);
             let file = index.file_of(item);

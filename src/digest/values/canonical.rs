@@ -9,7 +9,7 @@ use std::mem;
 use serde::{Serialize, Serializer, ser};
 
 use crate::digest::value::Digest;
-use crate::digest::values::hasher::{ContentHasher, Head, HeadKind, Name, Sum};
+use crate::digest::values::hasher::{ContentHasher, DigestSum, Head, HeadKind, Name};
 use crate::digest::values::tag::Tag;
 use crate::error::{Error, Result};
 
@@ -132,7 +132,7 @@ impl ser::Error for RefusedValue {
     }
 }
 
-type Fed<T = ()> = Result<T, RefusedValue>;
+type CanonicalResult<T = ()> = Result<T, RefusedValue>;
 
 /// How a variant holds its values. The numbers are part of the format.
 #[derive(Clone, Copy)]
@@ -152,17 +152,23 @@ struct Canonical<'a> {
 
 impl<'a> Canonical<'a> {
     #[inline]
-    fn begin_struct(&mut self, name: &'static str) -> Fed {
+    fn begin_struct(&mut self, name: &'static str) -> CanonicalResult {
         self.begin(Head { name: Name::Static(name), kind: HeadKind::Struct })
     }
 
-    fn begin_variant(&mut self, holds: Holds, name: &'static str, index: u32, variant: &'static str) -> Fed {
+    fn begin_variant(
+        &mut self,
+        holds: Holds,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> CanonicalResult {
         let kind = HeadKind::SerdeVariant(Name::Static(variant), index, holds as u8);
         self.begin(Head { name: Name::Static(name), kind })
     }
 
     #[inline]
-    fn begin(&mut self, head: Head<'_>) -> Fed {
+    fn begin(&mut self, head: Head<'_>) -> CanonicalResult {
         self.hasher.begin(head);
         self.goes_on()
     }
@@ -170,12 +176,12 @@ impl<'a> Canonical<'a> {
     /// An error once the digest has failed, or would take too long: it ends the recursion through a value that is nested
     /// too deep.
     #[inline]
-    fn goes_on(&self) -> Fed {
+    fn goes_on(&self) -> CanonicalResult {
         if self.hasher.is_over() { Err(over()) } else { Ok(()) }
     }
 
     #[inline]
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> CanonicalResult {
         let fed = value.serialize(Canonical { hasher: self.hasher, unordered: self.unordered });
         // Where it is ignored, the stream has begun something that doesn't end.
         self.hasher.spoiled |= fed.is_err();
@@ -184,7 +190,7 @@ impl<'a> Canonical<'a> {
 
     /// What holds one value.
     #[inline]
-    fn inside<T: Serialize + ?Sized>(self, value: &T) -> Fed {
+    fn inside<T: Serialize + ?Sized>(self, value: &T) -> CanonicalResult {
         let mut fed = Err(over());
         let unordered = self.unordered;
         self.hasher.inside(|hasher| fed = value.serialize(Canonical { hasher, unordered }));
@@ -193,7 +199,7 @@ impl<'a> Canonical<'a> {
 
     /// The digest of a value on its own, whose stream is `part`.
     #[inline]
-    fn part<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> Fed<Digest> {
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> CanonicalResult<Digest> {
         let fed = self.value_of(value, part);
         let digest = self.hasher.absorb(part);
         fed.map(|()| digest)
@@ -201,18 +207,18 @@ impl<'a> Canonical<'a> {
 
     /// Feeds a value to a stream of its own.
     #[inline]
-    fn value_of<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> Fed {
+    fn value_of<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> CanonicalResult {
         let fed = value.serialize(Canonical { hasher: part, unordered: self.unordered });
         self.hasher.spoiled |= fed.is_err();
         fed
     }
 
     /// A stream for parts.
-    fn parts(&mut self) -> Fed<Box<ContentHasher>> {
+    fn parts(&mut self) -> CanonicalResult<Box<ContentHasher>> {
         self.hasher.part().map(Box::new).ok_or_else(over)
     }
 
-    fn end(self) -> Fed {
+    fn end(self) -> CanonicalResult {
         self.hasher.end();
         Ok(())
     }
@@ -227,7 +233,7 @@ fn over() -> RefusedValue {
 macro_rules! plain {
     ($($method:ident, $feed:ident, $type:ty;)*) => {$(
         #[inline]
-        fn $method(self, value: $type) -> Fed {
+        fn $method(self, value: $type) -> CanonicalResult {
             self.hasher.$feed(value);
             Ok(())
         }
@@ -268,32 +274,32 @@ impl<'a> Serializer for Canonical<'a> {
         false
     }
 
-    fn serialize_none(self) -> Fed {
+    fn serialize_none(self) -> CanonicalResult {
         self.hasher.none();
         Ok(())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Fed {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> CanonicalResult {
         self.hasher.some();
         self.inside(value)
     }
 
-    fn serialize_unit(self) -> Fed {
+    fn serialize_unit(self) -> CanonicalResult {
         self.hasher.unit();
         Ok(())
     }
 
-    fn serialize_unit_struct(mut self, name: &'static str) -> Fed {
+    fn serialize_unit_struct(mut self, name: &'static str) -> CanonicalResult {
         self.begin_struct(name)?;
         self.end()
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Fed {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> CanonicalResult {
         self.hasher.tagged_str(Tag::Newtype, name);
         self.inside(value)
     }
 
-    fn serialize_unit_variant(mut self, name: &'static str, index: u32, variant: &'static str) -> Fed {
+    fn serialize_unit_variant(mut self, name: &'static str, index: u32, variant: &'static str) -> CanonicalResult {
         self.begin_variant(Holds::Unit, name, index, variant)?;
         self.end()
     }
@@ -304,26 +310,26 @@ impl<'a> Serializer for Canonical<'a> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Fed {
+    ) -> CanonicalResult {
         self.begin_variant(Holds::Newtype, name, index, variant)?;
         self.value(value)?;
         self.end()
     }
 
-    fn serialize_seq(mut self, _len: Option<usize>) -> Fed<SequenceItems<'a>> {
+    fn serialize_seq(mut self, _len: Option<usize>) -> CanonicalResult<SequenceItems<'a>> {
         self.hasher.begin_stream();
         self.goes_on()?;
-        let bag = if self.unordered { Some((self.parts()?, Sum::default())) } else { None };
+        let bag = if self.unordered { Some((self.parts()?, DigestSum::default())) } else { None };
         Ok(SequenceItems { canonical: self, bag })
     }
 
-    fn serialize_tuple(self, _len: usize) -> Fed<Self> {
+    fn serialize_tuple(self, _len: usize) -> CanonicalResult<Self> {
         self.hasher.begin_tuple();
         self.goes_on()?;
         Ok(self)
     }
 
-    fn serialize_tuple_struct(mut self, name: &'static str, _len: usize) -> Fed<Self> {
+    fn serialize_tuple_struct(mut self, name: &'static str, _len: usize) -> CanonicalResult<Self> {
         self.begin_struct(name)?;
         Ok(self)
     }
@@ -334,18 +340,18 @@ impl<'a> Serializer for Canonical<'a> {
         index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Fed<Self> {
+    ) -> CanonicalResult<Self> {
         self.begin_variant(Holds::Tuple, name, index, variant)?;
         Ok(self)
     }
 
-    fn serialize_map(mut self, _: Option<usize>) -> Fed<MapEntries<'a>> {
+    fn serialize_map(mut self, _: Option<usize>) -> CanonicalResult<MapEntries<'a>> {
         let part = self.parts()?;
-        Ok(MapEntries { canonical: self, has_key: false, keys: Vec::new(), part, sum: Sum::default() })
+        Ok(MapEntries { canonical: self, has_key: false, keys: Vec::new(), part, sum: DigestSum::default() })
     }
 
     #[inline]
-    fn serialize_struct(mut self, name: &'static str, _len: usize) -> Fed<Self> {
+    fn serialize_struct(mut self, name: &'static str, _len: usize) -> CanonicalResult<Self> {
         self.begin_struct(name)?;
         Ok(self)
     }
@@ -356,7 +362,7 @@ impl<'a> Serializer for Canonical<'a> {
         index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Fed<Self> {
+    ) -> CanonicalResult<Self> {
         self.begin_variant(Holds::Struct, name, index, variant)?;
         Ok(self)
     }
@@ -366,7 +372,7 @@ impl<'a> Serializer for Canonical<'a> {
 struct SequenceItems<'a> {
     canonical: Canonical<'a>,
     /// Where the order doesn't count: the stream of an item, and the sum so far.
-    bag: Option<(Box<ContentHasher>, Sum)>,
+    bag: Option<(Box<ContentHasher>, DigestSum)>,
 }
 
 impl ser::SerializeSeq for SequenceItems<'_> {
@@ -374,14 +380,14 @@ impl ser::SerializeSeq for SequenceItems<'_> {
     type Error = RefusedValue;
 
     #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> CanonicalResult {
         self.canonical.goes_on()?;
         let Some((part, sum)) = &mut self.bag else { return self.canonical.value(value) };
         sum.add(self.canonical.part(value, part)?);
         Ok(())
     }
 
-    fn end(self) -> Fed {
+    fn end(self) -> CanonicalResult {
         if let Some((_, sum)) = &self.bag {
             self.canonical.hasher.unordered(Tag::Set, sum);
         }
@@ -398,7 +404,7 @@ struct MapEntries<'a> {
     /// of the two values came first.
     keys: Vec<u128>,
     part: Box<ContentHasher>,
-    sum: Sum,
+    sum: DigestSum,
 }
 
 impl ser::SerializeMap for MapEntries<'_> {
@@ -406,7 +412,7 @@ impl ser::SerializeMap for MapEntries<'_> {
     type Error = RefusedValue;
 
     #[inline]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Fed {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> CanonicalResult {
         self.has_key = true;
         self.canonical.value_of(key, &mut self.part)?;
         self.part.tag(Tag::End);
@@ -415,7 +421,7 @@ impl ser::SerializeMap for MapEntries<'_> {
     }
 
     #[inline]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> CanonicalResult {
         if !mem::take(&mut self.has_key) {
             return Err(ser::Error::custom("a map's value came before its key"));
         }
@@ -423,7 +429,7 @@ impl ser::SerializeMap for MapEntries<'_> {
         Ok(())
     }
 
-    fn end(mut self) -> Fed {
+    fn end(mut self) -> CanonicalResult {
         if self.has_key {
             return Err(ser::Error::custom("a map's last key has no value"));
         }
@@ -446,11 +452,11 @@ macro_rules! compound {
             type Error = RefusedValue;
 
             #[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> CanonicalResult {
                 self.value(value)
             }
 
-            fn end(self) -> Fed {
+            fn end(self) -> CanonicalResult {
                 Canonical::end(self)
             }
         }
@@ -470,12 +476,12 @@ macro_rules! fields {
             type Error = RefusedValue;
 
             #[inline]
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Fed {
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> CanonicalResult {
                 self.hasher.begin_field(name);
                 self.value(value)
             }
 
-            fn end(self) -> Fed {
+            fn end(self) -> CanonicalResult {
                 Canonical::end(self)
             }
         }

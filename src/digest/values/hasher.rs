@@ -23,10 +23,10 @@ use crate::digest::values::canonical;
 use crate::digest::values::tag::Tag;
 use crate::digest::values::type_name::TypeSequence;
 use crate::error::{Error, Result};
-use names::Names;
+use names::NameTable;
 pub(crate) use names::{Head, HeadKind, Name};
 pub(crate) use rows::Row;
-pub(crate) use unordered::Sum;
+pub(crate) use unordered::DigestSum;
 
 /// The stream over which a value's digest is computed:
 /// [`ContentHash::content_hash`](crate::ContentHash::content_hash) writes the value into it.
@@ -92,7 +92,7 @@ pub struct ContentHasher {
     depth: u32,
     hops: u32,
     /// The names of the structs in it, as soon as there is one.
-    names: Option<Box<Names>>,
+    names: Option<Box<NameTable>>,
     /// The types behind `dyn` references, whose names may be those of others.
     pub(crate) types: TypeSequence,
 }

@@ -113,8 +113,8 @@ impl ReadSource<'_> {
         if array.offset.saturating_add(array.meta.byte_len()?) <= READ_RATHER {
             return Ok(Err(SMALL));
         }
-        let compressed = || codec_named(&array.codec).is_some().then_some("compressed");
-        if let Some(reason) = self.archive.unmappable().or_else(compressed) {
+        let encoded = || codec_named(&array.codec).is_some().then_some("compressed");
+        if let Some(reason) = self.archive.unmappable().or_else(encoded) {
             return Ok(Err(reason));
         }
         let mut file = self.open(array, name)?;

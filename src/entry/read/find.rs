@@ -18,7 +18,7 @@ mod tests;
 
 /// A record with its own length, and when its entry was last used.
 #[derive(Clone)]
-pub(crate) struct Found {
+pub(crate) struct FoundEntry {
     pub(crate) record: Box<Record>,
     /// The state of its file.
     pub(crate) stat: Stat,
@@ -59,7 +59,7 @@ impl From<Error> for Missing {
 
 impl Archive {
     /// The record at `site`, if it is the one of `function`'s call; in the folder that stands there by now.
-    pub(crate) fn find(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+    pub(crate) fn find(&self, site: &Site, function: &str) -> Result<FoundEntry, Missing> {
         match self.find_in_open(site, function) {
             Err(Missing::Absent) if self.reopen(false) => self.find_in_open(site, function),
             found => found,
@@ -67,7 +67,7 @@ impl Archive {
     }
 
     /// The record at `site`, if it is the one of `function`'s call; in the folder that is open, removed or not.
-    pub(crate) fn find_in_open(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+    pub(crate) fn find_in_open(&self, site: &Site, function: &str) -> Result<FoundEntry, Missing> {
         let name = site.record();
         let found = self.read_record(&name)?.ok_or(Missing::Absent)?;
         let record = &found.record;
@@ -84,17 +84,17 @@ impl Archive {
     }
 
     /// The record at `site` of `function`'s call, if its value is one that a Rust type may take.
-    pub(crate) fn find_loadable(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+    pub(crate) fn find_loadable(&self, site: &Site, function: &str) -> Result<FoundEntry, Missing> {
         self.loadable(site, self.find(site, function)?)
     }
 
     /// The record at `site` as [`find_loadable`](Self::find_loadable) gives it, in the folder that is open, removed or
     /// not.
-    pub(crate) fn find_loadable_in_open(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+    pub(crate) fn find_loadable_in_open(&self, site: &Site, function: &str) -> Result<FoundEntry, Missing> {
         self.loadable(site, self.find_in_open(site, function)?)
     }
 
-    fn loadable(&self, site: &Site, found: Found) -> Result<Found, Missing> {
+    fn loadable(&self, site: &Site, found: FoundEntry) -> Result<FoundEntry, Missing> {
         match found.record.unsupported().filter(|_| !site.takes_any_value()) {
             None => Ok(found),
             Some(what) => {
@@ -106,13 +106,19 @@ impl Archive {
     }
 
     /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
-    pub(crate) fn read_record(&self, name: &str) -> Result<Option<Found>> {
+    pub(crate) fn read_record(&self, name: &str) -> Result<Option<FoundEntry>> {
         read_record(&self.disk, name)
     }
 
     /// What stands in place of an entry whose files `error` is about. Readers hold no lock, so that an entry may be
     /// evicted or replaced between its record and its files: that is no damage.
-    pub(crate) fn successor(&self, site: &Site, function: &str, was: &Found, error: Error) -> Result<Found, Missing> {
+    pub(crate) fn successor(
+        &self,
+        site: &Site,
+        function: &str,
+        was: &FoundEntry,
+        error: Error,
+    ) -> Result<FoundEntry, Missing> {
         match self.find_loadable(site, function) {
             Ok(now) if error.kind() == ErrorKind::Damaged && now.record.arrays != was.record.arrays => Ok(now),
             Err(Missing::Absent) => Err(Missing::Absent),
@@ -177,13 +183,13 @@ impl Archive {
 }
 
 /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
-pub(crate) fn read_record(disk: &Disk, name: &str) -> Result<Option<Found>> {
+pub(crate) fn read_record(disk: &Disk, name: &str) -> Result<Option<FoundEntry>> {
     read_record_in(disk, None, name)
 }
 
 /// The record of this name, looked for in `folder` if that is open, with what overflowed; `None` if it isn't there, or
 /// vanishes meanwhile.
-pub(crate) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &str) -> Result<Option<Found>> {
+pub(crate) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &str) -> Result<Option<FoundEntry>> {
     let mut before = Vec::new();
     loop {
         let blob = match folder {
@@ -193,14 +199,19 @@ pub(crate) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &st
         let Some(blob) = blob else { return Ok(None) };
         let record = Record::decode(&blob.bytes, || disk.path_of(name))?;
         let (stat, length, used) = (blob.stat, blob.bytes.len() as u64, blob.stat.modified);
-        let Some(overflow) = &record.overflow else { return Ok(Some(Found { record, stat, length, used })) };
+        let Some(overflow) = &record.overflow else { return Ok(Some(FoundEntry { record, stat, length, used })) };
         let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let file = format!("{beside}/{}", overflow.file);
         let path = disk.path_of(&file);
         expect_overflow(disk, &file, overflow)?;
         match disk.read(&file, overflow.length)? {
             Some(overflowed) => {
-                return Ok(Some(Found { record: record.join(&overflowed.bytes, &path)?.into(), stat, length, used }));
+                return Ok(Some(FoundEntry {
+                    record: record.join(&overflowed.bytes, &path)?.into(),
+                    stat,
+                    length,
+                    used,
+                }));
             }
             None if before == blob.bytes => {
                 return Err(Error::damaged(format!("file `{}` is missing", path.display())));

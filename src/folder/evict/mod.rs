@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::entry::info::stored_bytes;
-use crate::entry::read::find::Found;
+use crate::entry::read::find::FoundEntry;
 use crate::entry::write::remove::{left_behind, remove};
 use crate::error::{Error, Result};
 use crate::folder::codes::CodesInUse;
 use crate::folder::limits::{EvictPolicy, Evicted, Limits};
 use crate::folder::survey::{FileRole, RecordState, Shard, Survey, survey};
-use crate::folder::sweep::Claims;
+use crate::folder::sweep::NamedFiles;
 use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
@@ -70,8 +70,8 @@ struct Candidate {
     function: u32,
 }
 
-/// What a count is made for.
-struct Question {
+/// What decides which entries a tally chooses.
+struct TallyInput {
     now: SystemTime,
     /// Keys whose entries stay.
     pinned: HashSet<Key>,
@@ -154,7 +154,7 @@ impl Evictor {
     /// Looks at every entry, and sweeps out what belongs to none. Of the entries that may go it remembers the old ones,
     /// and of the others those that go first, up to the `excess`.
     fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Inventory> {
-        let question = Question { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
+        let question = TallyInput { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
         let Survey { functions, tallies, unlisted } =
             survey(&self.disk, |tally: &mut EvictTally, shard| self.visit(tally, shard, &question))?;
         let error = unlisted.into_iter().next().map(|unlisted| unlisted.error);
@@ -183,8 +183,8 @@ impl Evictor {
         Ok(inventory)
     }
 
-    fn visit(&self, tally: &mut EvictTally, shard: &Shard<'_>, question: &Question) {
-        let mut claims = Claims::default();
+    fn visit(&self, tally: &mut EvictTally, shard: &Shard<'_>, question: &TallyInput) {
+        let mut claims = NamedFiles::default();
         // What can't be removed isn't counted either.
         for (key, item) in shard.records().filter(|(_, item)| item.kind != FileKind::Folder) {
             let state = shard.listed_state(key, item);
@@ -210,7 +210,7 @@ impl Evictor {
         shard: &Shard<'_>,
         key: Key,
         state: &RecordState,
-        question: &Question,
+        question: &TallyInput,
     ) -> Result<Option<Candidate>> {
         let now = question.now;
         let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
@@ -378,7 +378,7 @@ impl Inventory {
     }
 }
 
-impl Question {
+impl TallyInput {
     fn is_old(&self, candidate: &Candidate) -> bool {
         self.age.is_some_and(|limit| self.now.duration_since(candidate.modified).unwrap_or_default() >= limit)
     }
@@ -407,7 +407,7 @@ impl FirstCandidates {
 }
 
 /// When an entry goes: that of the least rank first. A time of use in the future, by a clock that was wrong, is now.
-fn rank(policy: EvictPolicy, found: &Found, bytes: u64, now: SystemTime) -> u64 {
+fn rank(policy: EvictPolicy, found: &FoundEntry, bytes: u64, now: SystemTime) -> u64 {
     let used = found.used.min(now);
     match policy {
         EvictPolicy::LeastRecentlyUsed => nanoseconds(used.duration_since(SystemTime::UNIX_EPOCH)),

@@ -13,14 +13,14 @@ use crate::folder::evict::{Evictor, rank};
 use crate::folder::limits::{Evicted, Limits};
 use crate::folder::plan::{Executed, Garbage, Plan, PlanFolder, PlanItem, PlanReason};
 use crate::folder::survey::{RecordState, Shard, survey};
-use crate::folder::sweep::Claims;
+use crate::folder::sweep::NamedFiles;
 use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, FileKind, Stat};
 
 /// All entries of a folder, or of one function, as they were found.
-pub(crate) struct Seen {
+pub(crate) struct SeenFolder {
     disk: Arc<Disk>,
     now: SystemTime,
     functions: Vec<PlanFolder>,
@@ -77,7 +77,7 @@ impl PlanTally {
 
 impl Evictor {
     /// Looks at every entry, or at those of the function whose folder is `scope`. Writes nothing.
-    pub(crate) fn see(&self, scope: Option<&str>) -> Result<Seen> {
+    pub(crate) fn see(&self, scope: Option<&str>) -> Result<SeenFolder> {
         let (now, pinned) = (SystemTime::now(), pins::read(&self.disk)?);
         let found = survey(&self.disk, |tally: &mut PlanTally, shard| {
             if scope.is_none_or(|scope| shard.folder() == scope) {
@@ -85,7 +85,7 @@ impl Evictor {
             }
         })?;
         let folder = |name: &String| PlanFolder { name: name.clone(), function: None };
-        let mut seen = Seen {
+        let mut seen = SeenFolder {
             disk: Arc::clone(&self.disk),
             now,
             functions: found.functions.iter().map(folder).collect(),
@@ -111,7 +111,7 @@ impl Evictor {
     }
 
     fn see_shard(&self, tally: &mut PlanTally, shard: &Shard<'_>, pinned: &HashSet<Key>, now: SystemTime) {
-        let mut claims = Claims::default();
+        let mut claims = NamedFiles::default();
         for (key, item) in shard.records().filter(|(_, item)| item.kind != FileKind::Folder) {
             let state = shard.listed_state(key, item);
             claims.add(key, &state);
@@ -273,7 +273,7 @@ enum PlannedOutcome {
     Gone,
 }
 
-impl Seen {
+impl SeenFolder {
     fn add(&mut self, entries: Vec<SeenEntry>, garbage: Vec<Garbage>, total: Evicted, error: Option<Error>) {
         self.entries.extend(entries);
         self.garbage.extend(garbage);

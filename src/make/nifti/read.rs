@@ -10,7 +10,7 @@ use ndarray::{Array, Dimension};
 
 use super::super::mapping;
 use super::header::{HEADER, Scaling, VolumeHead, parse};
-use super::voxel::{Way, append, part, size, way};
+use super::voxel::{VoxelConversion, append, part, size, way};
 use super::write::named;
 use super::{Grid, Volume, Voxel};
 use crate::digest::{ArrayMeta, Known, Order};
@@ -59,8 +59,8 @@ fn read<A: Voxel, D: Dimension>(path: &Path) -> Result<Volume<Array<A, D>>> {
     let way = way::<A>(head.kind, head.scaling)?;
     let meta = meta::<A, D>(&head)?;
     let voxels = match way {
-        Way::Same => source.same(&head, count(&head)?)?,
-        Way::Real(scaling) => source.real(&head, count(&head)?, scaling)?,
+        VoxelConversion::Same => source.same(&head, count(&head)?)?,
+        VoxelConversion::Real(scaling) => source.real(&head, count(&head)?, scaling)?,
     };
     source.finish()?;
     Ok(Volume { voxels: array_from_vec(voxels, &meta)?, grid: head.grid })
@@ -87,7 +87,7 @@ fn try_map<A: Voxel, D: Dimension>(path: &Path) -> Result<Option<(Mapped<A, D>, 
         return Err(short(mapping.bytes().len() as u64, HEADER as u64));
     };
     let head = parse(bytes)?;
-    if way::<A>(head.kind, head.scaling)? != Way::Same || (head.big_endian && size_of::<A>() > 1) {
+    if way::<A>(head.kind, head.scaling)? != VoxelConversion::Same || (head.big_endian && size_of::<A>() > 1) {
         mapping::refuse("converted");
         return Ok(None);
     }

@@ -56,7 +56,7 @@ voxels! {
 
 /// How stored voxels become those of a type.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Way {
+pub(super) enum VoxelConversion {
     /// They are.
     Same,
     /// Voxels as real numbers, scaled.
@@ -67,16 +67,16 @@ pub(super) enum Way {
 ///
 /// # Errors
 /// Returns an error, which names both, when they can't.
-pub(super) fn way<A: Voxel>(kind: NiftiType, scaling: Option<Scaling>) -> Result<Way> {
+pub(super) fn way<A: Voxel>(kind: NiftiType, scaling: Option<Scaling>) -> Result<VoxelConversion> {
     let (found, expected) = (name(kind), A::NAME);
     if size(kind).is_none() {
         return Err(Error::unsupported(format!("voxels are {found}, which isn't read")));
     }
     match scaling {
-        None if kind == A::KIND => return Ok(Way::Same),
-        None if A::KIND == NiftiType::Float64 && is_real(kind) => return Ok(Way::Real(Scaling::NONE)),
-        None if A::KIND == NiftiType::Float32 && fits_single(kind) => return Ok(Way::Real(Scaling::NONE)),
-        Some(scaling) if A::of_real(0.0).is_some() && is_real(kind) => return Ok(Way::Real(scaling)),
+        None if kind == A::KIND => return Ok(VoxelConversion::Same),
+        None if A::KIND == NiftiType::Float64 && is_real(kind) => return Ok(VoxelConversion::Real(Scaling::NONE)),
+        None if A::KIND == NiftiType::Float32 && fits_single(kind) => return Ok(VoxelConversion::Real(Scaling::NONE)),
+        Some(scaling) if A::of_real(0.0).is_some() && is_real(kind) => return Ok(VoxelConversion::Real(scaling)),
         _ => {}
     }
     let scaled = scaling.map_or(String::new(), |it| format!(" with scl_slope {} and scl_inter {}", it.slope, it.inter));

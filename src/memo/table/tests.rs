@@ -45,9 +45,9 @@ fn a_table_stays_within_its_bound_and_keeps_what_is_used() {
         if n % 100 == 0 {
             record.value.clone_from(&long);
         }
-        let Found { stat, length, used, .. } = handle.memo_entry.found;
+        let FoundEntry { stat, length, used, .. } = handle.memo_entry.found;
         let memo_entry = MemoEntry {
-            found: Found { record, stat, length, used },
+            found: FoundEntry { record, stat, length, used },
             generation: 0,
             settled: true,
             checked: AtomicU64::new(clock::now()),
@@ -154,6 +154,6 @@ fn a_state_is_trusted_only_once_it_is_old_enough() {
     let after = |age| Before { generation: 0, now: 0, time: changed + age };
     assert!(!after(SETTLED / 2).is_settled(&found));
     assert!(after(SETTLED).is_settled(&found));
-    let touched = Found { stat: Stat { modified: found.stat.changed + SETTLED, ..found.stat }, ..found };
+    let touched = FoundEntry { stat: Stat { modified: found.stat.changed + SETTLED, ..found.stat }, ..found };
     assert!(!after(SETTLED).is_settled(&touched));
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
 use crate::entry::in_memory::Content;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::rules::{Mode, Sharing};
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
@@ -108,7 +108,7 @@ impl Engine {
         site: &Site,
         missing: Missing,
         wanted: &W,
-        fresh: &dyn Fn(&Found) -> Result<(), Missing>,
+        fresh: &dyn Fn(&FoundEntry) -> Result<(), Missing>,
     ) -> Waited<W::Value> {
         let (missing, lead) = match self.flights().lead(site.key(), missing, wanted) {
             flight::FlightOutcome::Found(value) => return Waited::Found(value),

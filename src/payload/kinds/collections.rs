@@ -13,7 +13,7 @@ use crate::payload::wire;
 use crate::payload::{Mappable, Normaliser, Payload, Reader, TypeName, Writer};
 
 /// Some keys as they are stored, one after the other, and what belongs to each, in the order of their bytes.
-struct Encoded<V> {
+struct EncodedKeys<V> {
     bytes: Vec<u8>,
     entries: Vec<SavedEntry<V>>,
 }
@@ -25,7 +25,7 @@ struct SavedEntry<V> {
     value: V,
 }
 
-impl<V> Encoded<V> {
+impl<V> EncodedKeys<V> {
     fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
         self.entries.iter().map(|entry| (&self.bytes[entry.key.clone()], &entry.value))
     }
@@ -35,7 +35,7 @@ impl<V> Encoded<V> {
 fn encoded<'a, K: Payload + 'a, V>(
     entries: impl Iterator<Item = (&'a K, V)>,
     out: &mut Writer<'_>,
-) -> Result<Encoded<V>> {
+) -> Result<EncodedKeys<V>> {
     let start = out.position();
     let encode = |(key, value): (&'a K, V)| {
         let begin = out.position() - start;
@@ -49,7 +49,7 @@ fn encoded<'a, K: Payload + 'a, V>(
         let whole = || bytes[a.key.clone()].cmp(&bytes[b.key.clone()]);
         a.first.cmp(&b.first).then_with(whole)
     });
-    Ok(Encoded { bytes, entries })
+    Ok(EncodedKeys { bytes, entries })
 }
 
 fn save_map<'a, K: Payload + 'a, V: Payload + 'a>(

@@ -7,7 +7,7 @@ use super::{Array, Bytes, Form, RawValue, array_reference};
 use crate::digest::{Digest, Known};
 use crate::error::{Error, Result};
 use crate::map;
-use crate::payload::scan::{Scan, ScanItem};
+use crate::payload::scan::{ScanItem, ValueScan};
 use crate::payload::wire::read::{ReadArray, inline_array};
 use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{ArraySource, MappedFile, Reader};
@@ -20,7 +20,7 @@ pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<RawValue> {
     let (stored, source) = (input.take_rest(), input.source());
     let mut loading = Loading { source, form, lifted: 0, arrays: Vec::new() };
     let mut message = Vec::with_capacity(stored.len());
-    let mut scan = Scan::new(stored);
+    let mut scan = ValueScan::new(stored);
     while let Some((item, bytes)) = scan.next()? {
         match item {
             ScanItem::Extension(kind, held) if kind == Ext::Lifted as i8 => {

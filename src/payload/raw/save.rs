@@ -4,7 +4,7 @@ use rmp::encode::{self, ByteBuf};
 
 use super::{Array, RawValue};
 use crate::error::{Error, Result};
-use crate::payload::scan::{Scan, ScanItem};
+use crate::payload::scan::{ScanItem, ValueScan};
 use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{Reader, Writer};
 
@@ -24,7 +24,7 @@ pub(crate) fn save(value: &RawValue, out: &mut Writer<'_>) -> Result<Features> {
     let mut features = Features { pickle: false, dtype };
     let may_stay = !value.filed || value.arrays.len() > FILED;
     let mut references = References::of(value);
-    let mut scan = Scan::new(&value.message);
+    let mut scan = ValueScan::new(&value.message);
     while let Some((item, bytes)) = scan.next().map_err(not_a_value)? {
         match item {
             ScanItem::Extension(kind, held) if kind == Ext::Lifted as i8 => {
@@ -52,7 +52,7 @@ pub(crate) fn save(value: &RawValue, out: &mut Writer<'_>) -> Result<Features> {
 /// Whether `value` can be saved.
 pub(super) fn check(value: &RawValue) -> Result<()> {
     let mut references = References::of(value);
-    let mut scan = Scan::new(&value.message);
+    let mut scan = ValueScan::new(&value.message);
     while let Some((item, _)) = scan.next().map_err(not_a_value)? {
         match item {
             ScanItem::Extension(kind, held) if kind == Ext::Lifted as i8 => drop(references.take(held)?),

@@ -21,7 +21,7 @@ pub(crate) trait Output {
     fn position(&self) -> usize;
     /// Writes over what stands at `at`.
     fn patch(&mut self, at: usize, bytes: &[u8]);
-    fn signature(&mut self) -> &mut Signature;
+    fn signature(&mut self) -> &mut TypeSignature;
     fn depth(&mut self) -> &mut Depth;
 
     #[inline]
@@ -212,13 +212,13 @@ pub(crate) enum Kind {
 ///
 /// Two values of the same bytes may differ in it, such as the variants of an untagged enum.
 #[derive(Clone)]
-pub(crate) struct Signature {
+pub(crate) struct TypeSignature {
     state: u64,
     /// The digests of names that came last, by their addresses: the elements of a sequence have the same ones.
     names: [(usize, usize, u64); 4],
 }
 
-impl Signature {
+impl TypeSignature {
     /// That of a value of this discriminant, to which serde has not been asked yet.
     pub(crate) fn new(discriminant: u64) -> Self {
         let mut signature = Self { state: 0, names: [(0, 0, 0); 4] };
@@ -250,12 +250,12 @@ impl Signature {
 /// Writes to the stored value.
 pub(crate) struct Signed<'w, 'a> {
     out: &'w mut Writer<'a>,
-    signature: Signature,
+    signature: TypeSignature,
     depth: Depth,
 }
 
 impl<'w, 'a> Signed<'w, 'a> {
-    pub(crate) fn new(out: &'w mut Writer<'a>, signature: Signature) -> Self {
+    pub(crate) fn new(out: &'w mut Writer<'a>, signature: TypeSignature) -> Self {
         Self { out, signature, depth: Depth::default() }
     }
 
@@ -281,7 +281,7 @@ impl Output for Signed<'_, '_> {
     }
 
     #[inline]
-    fn signature(&mut self) -> &mut Signature {
+    fn signature(&mut self) -> &mut TypeSignature {
         &mut self.signature
     }
 
@@ -296,12 +296,12 @@ pub(crate) struct Same<'b> {
     expected: &'b [u8],
     at: usize,
     same: bool,
-    signature: Signature,
+    signature: TypeSignature,
     depth: Depth,
 }
 
 impl<'b> Same<'b> {
-    pub(crate) fn new(expected: &'b [u8], signature: Signature) -> Self {
+    pub(crate) fn new(expected: &'b [u8], signature: TypeSignature) -> Self {
         Self { expected, at: 0, same: true, signature, depth: Depth::default() }
     }
 
@@ -334,7 +334,7 @@ impl Output for Same<'_> {
     }
 
     #[inline]
-    fn signature(&mut self) -> &mut Signature {
+    fn signature(&mut self) -> &mut TypeSignature {
         &mut self.signature
     }
 
@@ -360,7 +360,7 @@ mod tests {
     use super::*;
     use crate::payload::wire::read::NoArrays;
 
-    struct Bytes(Vec<u8>, Signature, Depth);
+    struct Bytes(Vec<u8>, TypeSignature, Depth);
 
     impl Output for Bytes {
         fn raw(&mut self, bytes: &[u8]) {
@@ -373,7 +373,7 @@ mod tests {
 
         fn patch(&mut self, _: usize, _: &[u8]) {}
 
-        fn signature(&mut self) -> &mut Signature {
+        fn signature(&mut self) -> &mut TypeSignature {
             &mut self.1
         }
 
@@ -385,7 +385,7 @@ mod tests {
     /// What `ours` writes is what the encoder `rmp` does.
     #[track_caller]
     fn agree(ours: impl FnOnce(&mut Bytes), theirs: impl FnOnce(&mut rmp::encode::ByteBuf)) {
-        let mut bytes = Bytes(Vec::new(), Signature::new(0), Depth::default());
+        let mut bytes = Bytes(Vec::new(), TypeSignature::new(0), Depth::default());
         let mut expected = rmp::encode::ByteBuf::new();
         ours(&mut bytes);
         theirs(&mut expected);
@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn every_byte_and_the_length_are_compared() {
         let compare = |expected: &[u8], write: fn(&mut Same<'_>)| {
-            let mut same = Same::new(expected, Signature::new(0));
+            let mut same = Same::new(expected, TypeSignature::new(0));
             write(&mut same);
             same.finish().is_some()
         };
@@ -483,7 +483,7 @@ mod tests {
         #[test]
         fn any_integer_is_written_as_another_encoder_does(value: i64) {
             integers_agree(value);
-            let mut bytes = Bytes(Vec::new(), Signature::new(0), Depth::default());
+            let mut bytes = Bytes(Vec::new(), TypeSignature::new(0), Depth::default());
             bytes.sint(value);
             prop_assert_eq!(crate::payload::Reader::new(&bytes.0, &NoArrays).sint().unwrap(), value);
         }

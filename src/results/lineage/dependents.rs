@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::key::Key;
 use crate::memory::Engine;
 use crate::record::Argument;
-use crate::results::lineage::{Holder, Index, held};
+use crate::results::lineage::{DigestIndex, Holder, held};
 
 /// The stored calls that took a result as an argument, and those that took theirs: from
 /// [`Memory::dependents_of`](crate::Memory::dependents_of).
@@ -86,7 +86,7 @@ impl Engine {
     }
 
     /// For each digest of an argument, the calls that took it.
-    fn takers(&self) -> Result<Index<Taker>> {
+    fn takers(&self) -> Result<DigestIndex<Taker>> {
         let mut index = self.index(|record, place, takers| {
             let taker = |it: &Argument| (it.digest(), Taker { place, argument: it.name().to_owned() });
             takers.extend(record.arguments.iter().map(taker));

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-use crate::entry::read::find::Found;
+use crate::entry::read::find::FoundEntry;
 use crate::record::{Argument, FORMAT, Producer};
 use crate::results::lineage::print::date;
 use crate::results::lineage::*;
@@ -37,7 +37,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
     Entry::new(
         &NOWHERE,
         "x.record",
-        Found { record: record.into(), stat: Stat::of_no_file(), length: 0, used: SystemTime::UNIX_EPOCH },
+        FoundEntry { record: record.into(), stat: Stat::of_no_file(), length: 0, used: SystemTime::UNIX_EPOCH },
     )
 }
 

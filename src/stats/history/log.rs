@@ -82,11 +82,11 @@ pub(super) fn host() -> String {
 
 /// What was written down since `since`, by whomever.
 pub(crate) fn read(disk: &Disk, since: Option<SystemTime>) -> Result<History> {
-    let mut files = Files::list(disk)?;
+    let mut files = LogFiles::list(disk)?;
     // Where somebody rotates or folds meanwhile, lines would be missed, or read twice.
     for _ in 0..TRIES {
         let (history, before) = (read_all(disk, &files, since), files.names());
-        files = Files::list(disk)?;
+        files = LogFiles::list(disk)?;
         if files.names() == before {
             return Ok(history);
         }
@@ -94,7 +94,7 @@ pub(crate) fn read(disk: &Disk, since: Option<SystemTime>) -> Result<History> {
     Ok(read_all(disk, &files, since))
 }
 
-fn read_all(disk: &Disk, files: &Files, since: Option<SystemTime>) -> History {
+fn read_all(disk: &Disk, files: &LogFiles, since: Option<SystemTime>) -> History {
     let mut history = History::default();
     for name in files.folded.iter().chain(&files.logs).filter(|name| !files.sources.contains(*name)) {
         let lines = read_file(disk, name);
@@ -120,7 +120,7 @@ pub(crate) fn clear(disk: &Disk) -> Result<()> {
 /// take. One that no longer sees it came after the other had finished, and learns from the sources which files are
 /// folded.
 pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
-    let mut files = Files::list(disk)?;
+    let mut files = LogFiles::list(disk)?;
     // Whether its sources may go isn't known.
     if files.is_unsure {
         return Ok(());
@@ -151,7 +151,7 @@ pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
         .flat_map(|period| line::encode(&LogLine::Counts(period)))
         .collect();
     lines.extend(line::encode(&LogLine::Sources(sources.clone())));
-    if Files::list(disk)?.sources.iter().any(|source| sources.contains(source)) {
+    if LogFiles::list(disk)?.sources.iter().any(|source| sources.contains(source)) {
         return Ok(()); // another process was first
     }
     match write_folded(disk, &target, &lines.concat()) {
@@ -188,7 +188,7 @@ fn days(periods: impl Iterator<Item = Period>) -> Vec<Period> {
 
 /// The names in `s/` that are files of lines.
 #[derive(Default)]
-struct Files {
+struct LogFiles {
     /// Those that are whole: their last line names the sources.
     folded: Vec<String>,
     /// Those that a kill left without it.
@@ -200,7 +200,7 @@ struct Files {
     is_unsure: bool,
 }
 
-impl Files {
+impl LogFiles {
     fn names(&self) -> Vec<String> {
         self.folded.iter().chain(&self.logs).cloned().collect()
     }

@@ -29,7 +29,7 @@ const LISTED: usize = 32 << 10;
 
 /// Something in a folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Item {
+pub(crate) struct FolderItem {
     pub(crate) name: String,
     pub(crate) kind: FileKind,
 }
@@ -54,12 +54,12 @@ impl AsFd for OpenFolder {
 impl Disk {
     /// What is in a folder (the root's name is empty), in no order; nothing if it isn't there. Names that are not
     /// UTF-8 are none of ours and are left out.
-    pub(crate) fn list(&self, folder: &str) -> Result<Vec<Item>> {
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<FolderItem>> {
         Ok(self.list_open(folder)?.1)
     }
 
     /// Lists a folder and opens it, so that each of its files can be read without looking for it from the root on.
-    pub(crate) fn list_open(&self, folder: &str) -> Result<(Option<OpenFolder>, Vec<Item>)> {
+    pub(crate) fn list_open(&self, folder: &str) -> Result<(Option<OpenFolder>, Vec<FolderItem>)> {
         check_folder(folder)?;
         let name = if folder.is_empty() { "." } else { folder };
         let opened = match at::open(self.root().as_fd(), name, at::LIST, Mode::empty()) {
@@ -69,7 +69,7 @@ impl Disk {
         let listed = opened.and_then(|folder| {
             let mut items = Vec::new();
             entries(folder.as_fd(), |name, kind| {
-                items.extend(name.to_str().map(|name| Item { name: name.to_owned(), kind }))
+                items.extend(name.to_str().map(|name| FolderItem { name: name.to_owned(), kind }))
             })?;
             Ok((Some(OpenFolder(folder)), items))
         });

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn item(name: &str, kind: FileKind) -> Item {
-    Item { name: name.to_owned(), kind }
+fn item(name: &str, kind: FileKind) -> FolderItem {
+    FolderItem { name: name.to_owned(), kind }
 }
 
 #[test]

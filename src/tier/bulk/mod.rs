@@ -15,7 +15,7 @@ use crate::key;
 use crate::record::{Record, nanoseconds_since_1970};
 use crate::tier::core::Core;
 use crate::tier::place::Place;
-use crate::tier::read::{FetchOutcome, Sought};
+use crate::tier::read::{FetchOutcome, FetchRequest};
 use crate::tier::trouble::add;
 use crate::tier::write::upload::{Sending, Sent};
 use crate::tier::{Fault, Filter, Trouble};
@@ -148,7 +148,7 @@ impl Core {
         let function = &record.function;
         // Values that no Rust type takes are fetched, too: Python may need them.
         let any = site.clone().of_any_value();
-        let sought = Sought { site: &any, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
+        let sought = FetchRequest { site: &any, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
         let of_object = |trouble: Trouble| trouble.at(place.object(&site.record()));
         match self.take(place, &sought, record) {
             FetchOutcome::Here => {

@@ -137,9 +137,9 @@ impl fmt::Display for RefusedCredentials {
 impl StdError for RefusedCredentials {}
 
 /// What a program gives to have credentials when they are needed.
-pub(super) type CredentialSource = Arc<dyn Fn() -> Given + Send + Sync>;
+pub(super) type CredentialSource = Arc<dyn Fn() -> FetchedCredentials + Send + Sync>;
 
-type Given = Result<Credentials, Box<dyn StdError + Send + Sync>>;
+type FetchedCredentials = Result<Credentials, Box<dyn StdError + Send + Sync>>;
 
 /// Asks a source, on a thread of its own, whenever what it gave last has ended.
 pub(super) struct Fetcher {
@@ -151,7 +151,7 @@ pub(super) struct Fetcher {
 struct CredentialState {
     last: Option<(Arc<Credentials>, SystemTime)>,
     /// An answer that is still to come: who asked may have stopped waiting for it.
-    asked: Option<oneshot::Receiver<Given>>,
+    asked: Option<oneshot::Receiver<FetchedCredentials>>,
 }
 
 impl Fetcher {
@@ -182,7 +182,7 @@ impl Fetcher {
     }
 
     /// A source may run a program, or ask someone: the thread of the connections doesn't wait for it.
-    fn ask(&self) -> Result<oneshot::Receiver<Given>, RefusedCredentials> {
+    fn ask(&self) -> Result<oneshot::Receiver<FetchedCredentials>, RefusedCredentials> {
         let (reply, replied) = oneshot::channel();
         let source = Arc::clone(&self.source);
         let ask = move || drop(reply.send(source()));

@@ -18,7 +18,7 @@ const ABANDONED_MAX: usize = 2;
 const GRACE: Duration = Duration::from_millis(150);
 
 /// The calls of one place.
-pub(in crate::tier) struct Calls {
+pub(in crate::tier) struct BackendCalls {
     backend: Arc<dyn Backend>,
     hanging: Arc<ForkMutex<Hanging>>,
     panicked: Arc<AtomicBool>,
@@ -44,7 +44,7 @@ pub(in crate::tier) struct Started<T> {
     over: bool,
 }
 
-impl Calls {
+impl BackendCalls {
     pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
         Self { backend, hanging: Arc::default(), panicked: Arc::default() }
     }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_call_that_hangs_costs_its_deadline_and_two_of_them_end_the_calls_until_one_returns() {
-        let calls = Calls::new(Arc::new(MemoryBackend::new()));
+        let calls = BackendCalls::new(Arc::new(MemoryBackend::new()));
         let (release, held) = sync_channel::<()>(0);
         let held = Arc::new(std::sync::Mutex::new(held));
         let until = || Deadline::after(Duration::from_millis(10));
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn of_calls_that_begin_together_all_may_hang_and_none_begins_after_them() {
-        let calls = Calls::new(Arc::new(MemoryBackend::new()));
+        let calls = BackendCalls::new(Arc::new(MemoryBackend::new()));
         let (release, held) = sync_channel::<()>(0);
         let held = Arc::new(std::sync::Mutex::new(held));
         let begun = Arc::new(AtomicU8::new(0));
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_fault_and_the_last_call() {
-        let calls = Calls::new(Arc::new(MemoryBackend::new()));
+        let calls = BackendCalls::new(Arc::new(MemoryBackend::new()));
         let until = Deadline::after(Duration::from_secs(60));
         let panics = |_: &dyn Backend| -> Result<(), Fault> { panic!("on purpose") };
         assert!(matches!(calls.run(until, panics), Err(Fault::Other(_))));

@@ -21,7 +21,7 @@ use crate::stats::tiers::TierCounts;
 use crate::store::Disk;
 use crate::threads::fork::ForkMutex;
 use crate::tier::deny::DENY;
-use crate::tier::place::calls::{Calls, Started, caught};
+use crate::tier::place::calls::{BackendCalls, Started, caught};
 use crate::tier::place::circuit::Circuit;
 use crate::tier::place::pace::Pace;
 use crate::tier::place::pipe::Capped;
@@ -45,7 +45,7 @@ pub(crate) struct Place {
     pub(super) id: String,
     /// What names of shared objects begin with: empty, or a folder and `/`.
     prefix: String,
-    pub(super) calls: Calls,
+    pub(super) calls: BackendCalls,
     pub(super) circuit: Circuit,
     pub(super) pace: Pace,
     /// Whether it gives parts of objects.
@@ -83,7 +83,7 @@ impl Place {
             Share::Named(name) => format!("{name}/"),
             Share::Target => format!("{}/", env!("NDCACHE_TARGET")),
         };
-        let calls = Calls::new(Arc::clone(&tier.backend));
+        let calls = BackendCalls::new(Arc::clone(&tier.backend));
         let name = caught(|| tier.backend.place()).unwrap_or_else(|| {
             calls.end();
             tier.access = Access::ReadOnly;

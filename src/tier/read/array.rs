@@ -41,7 +41,7 @@ const OVERTIME: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_millis(100);
 
 /// Why a file didn't come.
-pub(in crate::tier) enum Stop {
+pub(in crate::tier) enum FetchFailure {
     Fault(Fault),
     /// It isn't what its record says.
     Misfit,
@@ -81,20 +81,20 @@ impl<'a> Allowance<'a> {
     }
 
     /// Whether it goes on: in time by its speed so far, and wanted.
-    fn expect_progress(&self) -> Result<(), Stop> {
+    fn expect_progress(&self) -> Result<(), FetchFailure> {
         let (took, arrived) = (self.begin.elapsed(), self.arrived.load(Ordering::Relaxed));
         if arrived > self.seen.get().0 {
             self.seen.set((arrived, Instant::now()));
         } else if self.seen.get().1.elapsed() >= SILENCE {
-            return Err(Stop::Fault(Fault::Late));
+            return Err(FetchFailure::Fault(Fault::Late));
         }
         let in_all = took.as_secs_f64() * self.bytes as f64 / (arrived as f64).max(1.0);
         if took >= self.most || (self.interrupted)() || (took >= SILENCE && in_all > self.most.as_secs_f64()) {
             // A place that gives nothing at all, or next to nothing, isn't only slow.
             return Err(if arrived * 100 < self.bytes && took >= SILENCE {
-                Stop::Fault(Fault::Late)
+                FetchFailure::Fault(Fault::Late)
             } else {
-                Stop::GivenUp
+                FetchFailure::GivenUp
             });
         }
         Ok(())
@@ -109,11 +109,11 @@ pub(in crate::tier) fn fetch(
     array: &ArrayRecord,
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
-) -> Result<bool, Stop> {
+) -> Result<bool, FetchFailure> {
     let mut leaves = ArrivedLeaves::of(array);
     arrive(place, name, array.length, &mut leaves, blob, allowance)?;
     match leaves.digest(array.length).map(|tree| array.meta.digest(tree)) {
-        Some(digest) if digest != array.digest => Err(Stop::Misfit),
+        Some(digest) if digest != array.digest => Err(FetchFailure::Misfit),
         found => Ok(found.is_some()),
     }
 }
@@ -125,10 +125,10 @@ pub(in crate::tier) fn fetch_overflow(
     length: u64,
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
-) -> Result<Digest, Stop> {
+) -> Result<Digest, FetchFailure> {
     let mut leaves = ArrivedLeaves { offset: 0, header: Some(Vec::new()), digests: Vec::new() };
     arrive(place, name, length, &mut leaves, blob, allowance)?;
-    leaves.digest(length).ok_or(Stop::Misfit)
+    leaves.digest(length).ok_or(FetchFailure::Misfit)
 }
 
 /// Writes the whole object, and hashes its leaves as they come.
@@ -139,19 +139,19 @@ fn arrive(
     leaves: &mut ArrivedLeaves,
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
-) -> Result<(), Stop> {
+) -> Result<(), FetchFailure> {
     let (to, from) = sync_channel(WAITING);
     let streams = begin(place, name, length, leaves.offset, &to, allowance);
     drop(to);
-    let mut streams = streams.map_err(Stop::Fault)?;
+    let mut streams = streams.map_err(FetchFailure::Fault)?;
     let written = write(&from, blob, allowance, leaves);
     drop(from);
     let wait = if written.is_ok() { allowance.left().max(FAREWELL) } else { FAREWELL };
     let ended: Vec<_> = streams.iter_mut().map(|stream| stream.wait(wait).unwrap_or(Err(Fault::Late))).collect();
     written?;
     ended.into_iter().collect::<Result<(), _>>().map_err(|fault| match fault {
-        Fault::Other(error) if error.is::<Misfit>() => Stop::Misfit,
-        fault => Stop::Fault(fault),
+        Fault::Other(error) if error.is::<Misfit>() => FetchFailure::Misfit,
+        fault => FetchFailure::Fault(fault),
     })
 }
 
@@ -250,12 +250,12 @@ fn write(
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
     leaves: &mut ArrivedLeaves,
-) -> Result<(), Stop> {
+) -> Result<(), FetchFailure> {
     loop {
         match from.recv_timeout(TICK) {
             Ok(piece) => {
                 leaves.add(&piece);
-                blob.write_at(piece.at, &piece.bytes).map_err(Stop::Local)?;
+                blob.write_at(piece.at, &piece.bytes).map_err(FetchFailure::Local)?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::digest::escaped;
 use crate::entry::info::stored_bytes;
 use crate::entry::read::extent::is_long;
-use crate::entry::read::find::{Found, Missing};
+use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind};
 use crate::folder::arrival::{Arrival, take_overflow};
@@ -24,14 +24,14 @@ use crate::tier::Fault;
 use crate::tier::core::Core;
 use crate::tier::outbox::expires_soon;
 use crate::tier::place::{Answer, Place, RECORD_WAIT};
-use crate::tier::read::array::{Allowance, Stop};
+use crate::tier::read::array::{Allowance, FetchFailure};
 
 /// What a call looks for that this folder lacks.
-pub(crate) struct Sought<'a> {
+pub(crate) struct FetchRequest<'a> {
     pub(crate) site: &'a Site,
     pub(crate) function: &'a str,
     /// Whether an entry is good, by the function's and the memory's own rules.
-    pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
+    pub(crate) fresh: &'a dyn Fn(&FoundEntry) -> Result<(), Missing>,
     /// Whether the caller gives up.
     pub(crate) interrupted: &'a dyn Fn() -> bool,
     /// Whether it may still come into this folder, asked when all of it has arrived.
@@ -68,7 +68,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 const SLOWEST: u64 = 1 << 20;
 
 impl Core {
-    pub(crate) fn fetch(&self, sought: &Sought<'_>) -> Fetched {
+    pub(crate) fn fetch(&self, sought: &FetchRequest<'_>) -> Fetched {
         let (mut replace, mut answers) = (false, Vec::new());
         for place in &self.outbox.places {
             let outcome = self.fetch_from(place, sought);
@@ -93,7 +93,7 @@ impl Core {
         Fetched::Nowhere { replace }
     }
 
-    fn fetch_from(&self, place: &Place, sought: &Sought<'_>) -> FetchOutcome {
+    fn fetch_from(&self, place: &Place, sought: &FetchRequest<'_>) -> FetchOutcome {
         if place.pace.is_slower_than(sought.function) {
             return FetchOutcome::NotAsked("the function is faster than it");
         }
@@ -128,7 +128,7 @@ impl Core {
     }
 
     /// Judges a record, which took `answered` to come, by all that it says, and fetches the rest.
-    fn judge(&self, place: &Place, sought: &Sought<'_>, bytes: &[u8], answered: Duration) -> FetchOutcome {
+    fn judge(&self, place: &Place, sought: &FetchRequest<'_>, bytes: &[u8], answered: Duration) -> FetchOutcome {
         let record = match decode(bytes, sought) {
             Ok(record) => record,
             Err(outcome) => return outcome,
@@ -150,7 +150,7 @@ impl Core {
     }
 
     /// Fetches an entry, unless its record says that it isn't for this folder.
-    pub(super) fn take(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> FetchOutcome {
+    pub(super) fn take(&self, place: &Place, sought: &FetchRequest<'_>, record: &Record) -> FetchOutcome {
         if record.edited {
             return FetchOutcome::Left("it was edited by hand");
         }
@@ -174,7 +174,7 @@ impl Core {
         }
     }
 
-    fn expect_fresh(&self, sought: &Sought<'_>, record: &Record, length: u64) -> Result<(), String> {
+    fn expect_fresh(&self, sought: &FetchRequest<'_>, record: &Record, length: u64) -> Result<(), String> {
         if self.is_removed(sought.site, record) {
             return Err("it was removed".to_owned());
         }
@@ -183,14 +183,14 @@ impl Core {
         }
         let created = std::time::SystemTime::UNIX_EPOCH + Duration::from_nanos(record.created);
         let (stat, record) = (Stat::elsewhere(length, created), Box::new(record.clone()));
-        match (sought.fresh)(&Found { record, stat, length, used: created }) {
+        match (sought.fresh)(&FoundEntry { record, stat, length, used: created }) {
             Ok(()) => Ok(()),
             Err(Missing::Expired(how)) => Err(how),
             Err(_) => Err("it isn't good".to_owned()),
         }
     }
 
-    fn fetch_files(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> Result<(), FetchOutcome> {
+    fn fetch_files(&self, place: &Place, sought: &FetchRequest<'_>, record: &Record) -> Result<(), FetchOutcome> {
         let (begin, duration) = (Instant::now(), Duration::from_nanos(record.duration).min(LONGEST));
         let bytes = stored_bytes(record);
         let allowance = Allowance::new(duration, bytes, sought.interrupted);
@@ -261,35 +261,41 @@ impl Core {
 }
 
 /// Notes why a file didn't come, and returns what ends its writing.
-fn stopped(stop: &mut Option<Stop>, why: Stop) -> Error {
+fn stopped(stop: &mut Option<FetchFailure>, why: FetchFailure) -> Error {
     *stop = Some(why);
     Error::new(ErrorKind::Other, "it didn't come")
 }
 
 /// What it comes to that `file` didn't come: because of the place by `stop`, else because of this folder or of the file.
-fn why_not(place: &Place, file: &str, stop: Option<Stop>, error: Error, allowance: &Allowance<'_>) -> FetchOutcome {
+fn why_not(
+    place: &Place,
+    file: &str,
+    stop: Option<FetchFailure>,
+    error: Error,
+    allowance: &Allowance<'_>,
+) -> FetchOutcome {
     match (stop, error.kind()) {
-        (Some(Stop::Fault(Fault::Absent)), _) => missing(file),
-        (Some(Stop::Fault(fault)), _) => {
+        (Some(FetchFailure::Fault(Fault::Absent)), _) => missing(file),
+        (Some(FetchFailure::Fault(fault)), _) => {
             place.fault(&fault);
             FetchOutcome::Failed(fault)
         }
-        (Some(Stop::Misfit), _) => {
+        (Some(FetchFailure::Misfit), _) => {
             FetchOutcome::Damaged(Error::damaged(format!("`{}` isn't what its record says", file.escape_debug())))
         }
-        (Some(Stop::GivenUp), _) => {
+        (Some(FetchFailure::GivenUp), _) => {
             let (arrived, took) = allowance.so_far();
             place.pace.fetched(arrived, took);
             FetchOutcome::Left("fetching it takes too long")
         }
-        (Some(Stop::Local(error)), _) => FetchOutcome::Local(error),
+        (Some(FetchFailure::Local(error)), _) => FetchOutcome::Local(error),
         (None, ErrorKind::Io) => FetchOutcome::Local(error),
         (None, _) => FetchOutcome::Damaged(error),
     }
 }
 
 /// The record, if it is one of the call that looks for it.
-fn decode(bytes: &[u8], sought: &Sought<'_>) -> Result<Box<Record>, FetchOutcome> {
+fn decode(bytes: &[u8], sought: &FetchRequest<'_>) -> Result<Box<Record>, FetchOutcome> {
     let record = Record::decode(bytes, || "of a tier".into()).map_err(|error| match error.kind() {
         ErrorKind::Newer => FetchOutcome::Left("a newer version has put it there"),
         _ => FetchOutcome::Damaged(error),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::entry::info::stored_bytes;
-use crate::entry::read::find::Found;
+use crate::entry::read::find::FoundEntry;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind};
 use crate::planted;
@@ -207,7 +207,7 @@ impl Core {
     fn send_claimed(&self, place: &Place, queue: &Queue<'_>, claim: &Claim, until: Option<Instant>) -> Sent {
         let site = claim.job.site();
         let sending = Sending { held: &|| queue.hold(claim), until };
-        let is_older = |found: &Found| claim.job.created.is_some_and(|created| found.record.created < created);
+        let is_older = |found: &FoundEntry| claim.job.created.is_some_and(|created| found.record.created < created);
         match self.archive.read_record(&site.record()) {
             Ok(Some(found)) if !is_older(&found) => self.send(place, &site, &found, claim.job.replace, &sending),
             // What is noted may be about to be published, in the place of an older one or of none.
@@ -228,7 +228,7 @@ impl Core {
         &self,
         place: &Place,
         site: &Site,
-        found: &Found,
+        found: &FoundEntry,
         replace: bool,
         sending: &Sending<'_>,
     ) -> Sent {
@@ -298,7 +298,7 @@ impl Core {
     }
 
     /// Whether an entry is to be sent, as it stands here now.
-    fn may_send(&self, place: &Place, site: &Site, found: &Found) -> bool {
+    fn may_send(&self, place: &Place, site: &Site, found: &FoundEntry) -> bool {
         let record = &found.record;
         let is_own = found.stat.uid == rustix::process::geteuid().as_raw();
         let is_from_tier = record.origin.as_deref() == Some("tier");

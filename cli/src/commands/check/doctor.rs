@@ -27,8 +27,8 @@ const INODES: u64 = 10_000;
 /// The most keys that are being computed and shown.
 const SHOWN: usize = 10;
 
-/// One thing that was looked at.
-struct Look {
+/// One thing that was checked, and what came of it.
+struct DoctorCheck {
     name: &'static str,
     text: String,
     is_fine: bool,
@@ -37,12 +37,12 @@ struct Look {
 pub(crate) fn run(out: &mut Out) -> Outcome {
     let memory = cache::for_reading(out)?;
     let folder = memory.location().unwrap_or(Path::new("")).to_owned();
-    let found = Found::of(&memory);
+    let found = EntryCounts::of(&memory);
     let mut looks =
-        vec![Look { name: "cache", text: format!("{}{}", folder.display(), found.format()), is_fine: true }];
+        vec![DoctorCheck { name: "cache", text: format!("{}{}", folder.display(), found.format()), is_fine: true }];
     looks.push(found.look());
     let unread = "not read: `ndcache verify` checks every stored byte".to_owned();
-    looks.push(Look { name: "bytes", text: unread, is_fine: true });
+    looks.push(DoctorCheck { name: "bytes", text: unread, is_fine: true });
     looks.push(file_system(&memory, &folder));
     looks.push(permissions(&folder)?);
     looks.extend(clock(&folder));
@@ -52,7 +52,7 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
     looks.push(now(&computing));
     let is_fine = looks.iter().all(|look| look.is_fine);
     if out.is_json() {
-        let look = |it: &Look| json!({ "name": it.name, "text": it.text, "ok": it.is_fine });
+        let look = |it: &DoctorCheck| json!({ "name": it.name, "text": it.text, "ok": it.is_fine });
         let looks: Vec<Json> = looks.iter().map(look).collect();
         let computing: Vec<Json> = computing.iter().map(Computing::json).collect();
         let folder = folder.display().to_string();
@@ -74,7 +74,7 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
 
 /// How many entries there are.
 #[derive(Default)]
-struct Found {
+struct EntryCounts {
     good: u64,
     /// Entries of a later format.
     newer: u64,
@@ -82,7 +82,7 @@ struct Found {
     bad: u64,
 }
 
-impl Found {
+impl EntryCounts {
     fn of(memory: &Memory) -> Self {
         let mut found = Self::default();
         for entry in memory.entries() {
@@ -105,7 +105,7 @@ impl Found {
         }
     }
 
-    fn look(&self) -> Look {
+    fn look(&self) -> DoctorCheck {
         let mut text = crate::text::entries(self.good);
         if self.newer > 0 {
             text.push_str(&format!(", and {} of a later format, which this version can't read", count(self.newer)));
@@ -113,11 +113,11 @@ impl Found {
         if self.bad > 0 {
             text.push_str(&format!(", and {} that can't be read: see `ndcache verify`", count(self.bad)));
         }
-        Look { name: "entries", text, is_fine: self.bad == 0 && self.newer == 0 }
+        DoctorCheck { name: "entries", text, is_fine: self.bad == 0 && self.newer == 0 }
     }
 }
 
-fn file_system(memory: &Memory, folder: &Path) -> Look {
+fn file_system(memory: &Memory, folder: &Path) -> DoctorCheck {
     let kind = cache::file_system(folder).unwrap_or_else(|| "unknown".to_owned());
     let text = match memory.why_copied() {
         None => format!("{kind}; large arrays are mapped"),
@@ -125,10 +125,10 @@ fn file_system(memory: &Memory, folder: &Path) -> Look {
         Some("world-writable") => format!("{kind}; arrays are copied: anybody may write to the folder"),
         Some(why) => format!("{kind}; arrays are copied: {why}"),
     };
-    Look { name: "file system", text, is_fine: memory.why_copied() != Some("world-writable") }
+    DoctorCheck { name: "file system", text, is_fine: memory.why_copied() != Some("world-writable") }
 }
 
-fn permissions(folder: &Path) -> Outcome<Look> {
+fn permissions(folder: &Path) -> Outcome<DoctorCheck> {
     let stat = fs::metadata(folder)?;
     let mode = stat.permissions().mode() & 0o7777;
     let writable = match Memory::existing(folder) {
@@ -146,7 +146,7 @@ fn permissions(folder: &Path) -> Outcome<Look> {
     if open > 0 {
         text.push_str(&format!("; {} in it that anybody may write to", several(open as u64, "folder")));
     }
-    Ok(Look { name: "access", text, is_fine: !is_open(&stat) && open == 0 })
+    Ok(DoctorCheck { name: "access", text, is_fine: !is_open(&stat) && open == 0 })
 }
 
 fn is_open(stat: &Metadata) -> bool {
@@ -160,7 +160,7 @@ fn below(root: &Path) -> Vec<Metadata> {
 }
 
 /// Compares the clock of the file system with that of the machine, by a file without a name.
-fn clock(folder: &Path) -> Option<Look> {
+fn clock(folder: &Path) -> Option<DoctorCheck> {
     let flags = OFlags::TMPFILE.bits().cast_signed();
     let file: File = File::options().write(true).custom_flags(flags).mode(0o600).open(folder).ok()?;
     let (stamped, now) = (file.metadata().ok()?.modified().ok()?, SystemTime::now());
@@ -170,40 +170,42 @@ fn clock(folder: &Path) -> Option<Look> {
         true => "that of the file system agrees with the machine's".to_owned(),
         false => format!("that of the file system differs by {} from the machine's", duration(skew)),
     };
-    Some(Look { name: "clock", text, is_fine })
+    Some(DoctorCheck { name: "clock", text, is_fine })
 }
 
-fn room(folder: &Path) -> Outcome<Vec<Look>> {
+fn room(folder: &Path) -> Outcome<Vec<DoctorCheck>> {
     let stat = statvfs(folder).map_err(std::io::Error::from)?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let total = stat.f_blocks.saturating_mul(stat.f_frsize);
     let text = format!("{} free of {}", size(free), size(total));
-    let mut looks = vec![Look { name: "room", text, is_fine: free >= ROOM }];
+    let mut looks = vec![DoctorCheck { name: "room", text, is_fine: free >= ROOM }];
     // Some file systems have no number of them.
     if stat.f_files > 0 {
         let text = format!("{} free of {}", count(stat.f_favail), count(stat.f_files));
-        looks.push(Look { name: "inodes", text, is_fine: stat.f_favail >= INODES });
+        looks.push(DoctorCheck { name: "inodes", text, is_fine: stat.f_favail >= INODES });
     }
     Ok(looks)
 }
 
 /// What is being computed, as far as one may look into the processes that do.
-fn now(computing: &[Computing]) -> Look {
+fn now(computing: &[Computing]) -> DoctorCheck {
     let shown: Vec<_> = computing.iter().take(SHOWN).map(Computing::text).collect();
     let mut text = if shown.is_empty() { "nothing by processes of this user".to_owned() } else { shown.join("; ") };
     if computing.len() > shown.len() {
         text.push_str(&format!("; and {} more", count((computing.len() - shown.len()) as u64)));
     }
-    Look { name: "computing", text, is_fine: true }
+    DoctorCheck { name: "computing", text, is_fine: true }
 }
 
-fn pins(memory: &Memory) -> Look {
+fn pins(memory: &Memory) -> DoctorCheck {
     match memory.pins() {
         Ok(pins) => {
             let keys: usize = pins.values().map(Vec::len).sum();
             let text = format!("{} in {}", count(keys as u64), several(pins.len() as u64, "list"));
-            Look { name: "pins", text, is_fine: true }
+            DoctorCheck { name: "pins", text, is_fine: true }
         }
-        Err(error) => Look { name: "pins", text: format!("{error}; nothing is evicted meanwhile"), is_fine: false },
+        Err(error) => {
+            DoctorCheck { name: "pins", text: format!("{error}; nothing is evicted meanwhile"), is_fine: false }
+        }
     }
 }

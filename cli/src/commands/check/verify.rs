@@ -21,7 +21,7 @@ const PIECE: usize = 4096;
 
 /// What was found.
 #[derive(Default)]
-struct Found {
+struct VerifyTotals {
     entries: u64,
     bytes: u64,
     problems: Vec<(PathBuf, Problem)>,
@@ -29,7 +29,7 @@ struct Found {
     total: Option<u64>,
 }
 
-impl Found {
+impl VerifyTotals {
     /// Whether there were entries, or folders of them, none of which could be read.
     fn is_unread(&self) -> bool {
         let unreadable = |(_, problem): &(PathBuf, Problem)| matches!(problem, Problem::Unreadable(_));
@@ -98,19 +98,19 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
     Ok(if is_intact { Exit::Fine } else { Exit::Found })
 }
 
-fn whole(memory: &Memory, out: &mut Out) -> Outcome<Found> {
+fn whole(memory: &Memory, out: &mut Out) -> Outcome<VerifyTotals> {
     let bar = out.bar(|| stored(memory));
     let report = memory.verify_with(Repair::No, |checked| bar.reach(checked.bytes));
     bar.clear();
     let VerifyReport { entries, bytes, problems, .. } = report?;
-    Ok(Found { entries, bytes, problems, total: None })
+    Ok(VerifyTotals { entries, bytes, problems, total: None })
 }
 
 /// Checks a share of the entries, of one function or of all: the same ones each time, so that a find can be checked
 /// again.
-fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outcome<Found> {
+fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outcome<VerifyTotals> {
     let function = name.map(|name| function(memory, name)).transpose()?;
-    let (mut found, mut total) = (Found::default(), 0);
+    let (mut found, mut total) = (VerifyTotals::default(), 0);
     let mut sample = memory.sample(function.as_deref(), share)?;
     let bar = out.bar(|| sampled(memory, function.as_deref(), share));
     // A piece at a time: nobody has to have all entries of a large cache.
@@ -138,7 +138,7 @@ fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outco
     }
     bar.clear();
     found.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(Found { total: Some(total), ..found })
+    Ok(VerifyTotals { total: Some(total), ..found })
 }
 
 /// The bytes of a sample, as far as its records can be read.
@@ -169,7 +169,7 @@ fn repair(memory: &Memory, damaged: &[&Path], out: &mut Out) -> u64 {
 }
 
 /// The entries with problems, by their keys, as far as their records can be read.
-fn owners(memory: &Memory, found: &Found) -> HashMap<String, Entry> {
+fn owners(memory: &Memory, found: &VerifyTotals) -> HashMap<String, Entry> {
     let keys: BTreeSet<&str> = found.problems.iter().filter_map(|(path, _)| key(path)).collect();
     let entry = |key: &str| Some((key.to_owned(), memory.entry_by_id(key).ok()??));
     keys.into_iter().filter_map(entry).collect()
@@ -181,7 +181,7 @@ fn key(path: &Path) -> Option<&str> {
     (stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(stem)
 }
 
-fn print(memory: &Memory, found: &Found, owners: &HashMap<String, Entry>, out: &mut Out) -> Outcome<()> {
+fn print(memory: &Memory, found: &VerifyTotals, owners: &HashMap<String, Entry>, out: &mut Out) -> Outcome<()> {
     for (path, problem) in &found.problems {
         if let Some(owner) = key(path).and_then(|key| owners.get(key)) {
             let key = out.styled(Style::Key, &owner.key().to_string()[..8]);
@@ -211,7 +211,7 @@ fn print(memory: &Memory, found: &Found, owners: &HashMap<String, Entry>, out: &
 }
 
 fn document(
-    found: &Found,
+    found: &VerifyTotals,
     owners: &HashMap<String, Entry>,
     removed: u64,
     would_remove: Option<usize>,

@@ -25,14 +25,14 @@ const BLOCK: u64 = 512;
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// An archive that was looked through: where each file is in it.
-pub(crate) struct Archive {
+pub(crate) struct ArchiveFile {
     file: File,
     places: HashMap<String, (u64, u64)>,
     /// The names of the records, in the order of the archive.
     pub(crate) records: Vec<String>,
 }
 
-impl Archive {
+impl ArchiveFile {
     /// # Errors
     /// Returns a failure when it isn't an archive or not all of one, and when something else is in it than the files of
     /// entries: a link, a device, a folder, a name that leads elsewhere, one name twice.
@@ -105,17 +105,17 @@ impl Archive {
     pub(crate) fn read(&self, name: &str) -> io::Result<impl Read + use<>> {
         let (start, length) = *self.places.get(name).ok_or(io::ErrorKind::NotFound)?;
         // A position of its own: several may be read at once.
-        Ok(Section { file: self.file.try_clone()?, position: start }.take(length))
+        Ok(FileTail { file: self.file.try_clone()?, position: start }.take(length))
     }
 }
 
 /// The rest of a file from some place on.
-struct Section {
+struct FileTail {
     file: File,
     position: u64,
 }
 
-impl Read for Section {
+impl Read for FileTail {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.file.seek(SeekFrom::Start(self.position))?;
         let read = self.file.read(out)?;

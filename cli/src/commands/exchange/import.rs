@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::Import;
 use crate::cache;
-use crate::commands::exchange::archive::Archive;
+use crate::commands::exchange::archive::ArchiveFile;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Unfinished;
 use crate::out::Out;
@@ -23,7 +23,7 @@ use crate::text::{entries, safe, size};
 const RECORD_MAX: u64 = 64 << 10;
 
 pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
-    let archive = Archive::open(&args.archive)?;
+    let archive = ArchiveFile::open(&args.archive)?;
     if args.dry_run {
         return dry_run(args, &archive, out);
     }
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
 }
 
 /// Imports all entries of an archive, or none.
-fn take(args: &Import, archive: &Archive, memory: &Memory, out: &mut Out) -> Outcome {
+fn take(args: &Import, archive: &ArchiveFile, memory: &Memory, out: &mut Out) -> Outcome {
     let unfinished = Unfinished::begin();
     // Whichever fails, those before it are dropped, and their files with them.
     let staged = archive.records.iter().map(|record| stage(memory, archive, record, args, &unfinished));
@@ -64,7 +64,7 @@ fn take(args: &Import, archive: &Archive, memory: &Memory, out: &mut Out) -> Out
 }
 
 /// Imports into a folder that is removed again.
-fn dry_run(args: &Import, archive: &Archive, out: &mut Out) -> Outcome {
+fn dry_run(args: &Import, archive: &ArchiveFile, out: &mut Out) -> Outcome {
     let unfinished = Unfinished::begin();
     let scratch = Scratch::new()?;
     let memory = Memory::open(&scratch.0)?;
@@ -89,7 +89,7 @@ fn dry_run(args: &Import, archive: &Archive, out: &mut Out) -> Outcome {
 /// Verifies an entry, and what says of what its code was made, if that came along.
 fn stage(
     memory: &Memory,
-    archive: &Archive,
+    archive: &ArchiveFile,
     name: &str,
     args: &Import,
     unfinished: &Unfinished,

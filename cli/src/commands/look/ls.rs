@@ -11,7 +11,7 @@ use crate::args::{Ls, Sort};
 use crate::cache;
 use crate::commands::look::ranking::{Ranking, sort};
 use crate::commands::look::steps;
-use crate::commands::look::summary::Sum;
+use crate::commands::look::summary::FunctionTotals;
 use crate::entry::{arguments, entry_json, entry_line, function, result};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
@@ -42,7 +42,7 @@ fn entries<'a>(memory: &'a Memory, function: Option<&'a str>) -> Box<dyn Iterato
 }
 
 fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
-    let (mut functions, mut bad) = (BTreeMap::<String, Sum>::new(), Bad::default());
+    let (mut functions, mut bad) = (BTreeMap::<String, FunctionTotals>::new(), Bad::default());
     for entry in memory.entries() {
         match entry {
             Ok(entry) if filter.takes(&entry) => match functions.get_mut(entry.function()) {
@@ -69,7 +69,7 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
         Sort::Name => {}
     }
     args.order.finish(&mut functions);
-    let json = |(name, sum): &(String, Sum)| {
+    let json = |(name, sum): &(String, FunctionTotals)| {
         json!({
             "name": name,
             "entries": sum.entries,
@@ -99,7 +99,11 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
     Ok(bad.tell(is_unread, out))
 }
 
-fn print_functions(functions: Vec<(String, Sum)>, activity: &BTreeMap<String, Activity>, out: &mut Out) -> Outcome<()> {
+fn print_functions(
+    functions: Vec<(String, FunctionTotals)>,
+    activity: &BTreeMap<String, Activity>,
+    out: &mut Out,
+) -> Outcome<()> {
     let head = [
         ("FUNCTION", Left),
         ("ENTRIES", Right),

@@ -28,14 +28,14 @@ pub(crate) struct Ranking<'a> {
     functions: Vec<String>,
     /// The index of each function.
     places: HashMap<String, u32>,
-    ranks: Vec<Rank>,
+    ranks: Vec<RankedEntry>,
     /// How many entries are kept as they were read.
     whole: usize,
     are_whole: bool,
 }
 
-struct Rank {
-    by: By,
+struct RankedEntry {
+    by: SortKey,
     key: Key,
     /// The index of its function.
     function: u32,
@@ -45,14 +45,14 @@ struct Rank {
 
 /// What an entry is ordered by, beside its function and key.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum By {
+enum SortKey {
     /// The largest, newest or longest one is first.
     Most(Reverse<u64>),
     /// The texts of its arguments.
     Text(Box<str>),
 }
 
-impl By {
+impl SortKey {
     fn of(entry: &Entry, sort: Sort) -> Self {
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let since = |time: SystemTime| nanoseconds(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
@@ -70,7 +70,7 @@ impl By {
 pub(crate) fn sort(entries: &mut [Entry], by: Sort) {
     entries.sort_by_cached_key(|entry| {
         let function = (by == Sort::Name).then(|| entry.function().to_owned());
-        (function, By::of(entry, by), entry.key())
+        (function, SortKey::of(entry, by), entry.key())
     });
 }
 
@@ -96,8 +96,8 @@ impl<'a> Ranking<'a> {
 
     pub(crate) fn add(&mut self, entry: Entry) {
         let function = self.place_of(entry.function());
-        let (by, key) = (By::of(&entry, self.sort), entry.key());
-        self.ranks.push(Rank { by, key, function, entry: self.are_whole.then(|| Box::new(entry)) });
+        let (by, key) = (SortKey::of(&entry, self.sort), entry.key());
+        self.ranks.push(RankedEntry { by, key, function, entry: self.are_whole.then(|| Box::new(entry)) });
         if self.ranks.len() >= self.most.saturating_mul(2).max(LEFT_OUT) {
             self.shorten();
         }
@@ -129,7 +129,7 @@ impl<'a> Ranking<'a> {
     fn shorten(&mut self) {
         if self.ranks.len() > self.most {
             let (functions, sort, is_reversed) = (&self.functions, self.sort, self.is_reversed);
-            let order = |a: &Rank, b: &Rank| order(functions, sort, is_reversed, a, b);
+            let order = |a: &RankedEntry, b: &RankedEntry| order(functions, sort, is_reversed, a, b);
             self.ranks.select_nth_unstable_by(self.most, order);
             self.ranks.truncate(self.most);
         }
@@ -148,7 +148,7 @@ impl<'a> Ranking<'a> {
         if self.are_whole {
             return take(self.ranks.iter().filter_map(|rank| rank.entry.as_deref().map(&make)).collect());
         }
-        let again = |rank: &Rank| {
+        let again = |rank: &RankedEntry| {
             let id = (&*functions[rank.function as usize], rank.key);
             self.memory.entry_by_id(id).ok().flatten().map(|entry| make(&entry))
         };
@@ -158,8 +158,8 @@ impl<'a> Ranking<'a> {
 
 /// The order of two entries. The key decides at last: no two are equal, so that the order in which they are read
 /// doesn't matter.
-fn order(functions: &[String], sort: Sort, is_reversed: bool, a: &Rank, b: &Rank) -> Ordering {
-    let function = |rank: &Rank| if sort == Sort::Name { &*functions[rank.function as usize] } else { "" };
+fn order(functions: &[String], sort: Sort, is_reversed: bool, a: &RankedEntry, b: &RankedEntry) -> Ordering {
+    let function = |rank: &RankedEntry| if sort == Sort::Name { &*functions[rank.function as usize] } else { "" };
     let order = function(a).cmp(function(b)).then_with(|| a.by.cmp(&b.by)).then_with(|| a.key.cmp(&b.key));
     if is_reversed { order.reverse() } else { order }
 }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_million_ranks_take_48_mib() {
-        assert!(size_of::<Rank>() <= 48, "{}", size_of::<Rank>());
+        assert!(size_of::<RankedEntry>() <= 48, "{}", size_of::<RankedEntry>());
     }
 
     #[test]

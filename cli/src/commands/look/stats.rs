@@ -109,10 +109,10 @@ const FOLDED: &str = "(folded)";
 const DIGITS: usize = 8;
 
 /// Since when a run was counted, and on which host.
-type Run<'a> = (SystemTime, &'a str);
+type RunOrigin<'a> = (SystemTime, &'a str);
 
 /// The runs, if that is what is grouped by.
-fn runs(history: &History, by: By) -> BTreeMap<&str, Run<'_>> {
+fn runs(history: &History, by: By) -> BTreeMap<&str, RunOrigin<'_>> {
     let mut runs = BTreeMap::new();
     for period in history.periods().iter().filter(|_| by == By::Run) {
         let name = period.run.as_deref().unwrap_or(FOLDED);
@@ -125,7 +125,7 @@ fn runs(history: &History, by: By) -> BTreeMap<&str, Run<'_>> {
 /// The groups as they are shown: runs as they began, all others by name.
 fn ordered<'a>(
     groups: &'a BTreeMap<String, Activity>,
-    runs: &BTreeMap<&str, Run<'_>>,
+    runs: &BTreeMap<&str, RunOrigin<'_>>,
 ) -> Vec<(&'a String, &'a Activity)> {
     let mut groups: Vec<_> = groups.iter().collect();
     groups.sort_by_key(|(name, _)| runs.get(name.as_str()).map(|(from, _)| *from));
@@ -265,7 +265,7 @@ fn document(
     groups: &BTreeMap<String, Activity>,
     out: &mut Out,
 ) -> Outcome<()> {
-    let list = |sums: &BTreeMap<String, Activity>, runs: &BTreeMap<&str, Run<'_>>| {
+    let list = |sums: &BTreeMap<String, Activity>, runs: &BTreeMap<&str, RunOrigin<'_>>| {
         let item = |(name, activity): (&String, &Activity)| {
             let mut fields = activity_json(activity);
             fields.insert("name".to_owned(), json!(name));

@@ -12,7 +12,7 @@ use crate::text::{count, duration, entries, idle, nanoseconds, now, rfc3339, saf
 
 /// What there is of one function.
 #[derive(Clone)]
-pub(crate) struct Sum {
+pub(crate) struct FunctionTotals {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     pub(crate) duration: Duration,
@@ -20,14 +20,14 @@ pub(crate) struct Sum {
     pub(crate) used: SystemTime,
 }
 
-impl Default for Sum {
+impl Default for FunctionTotals {
     fn default() -> Self {
         let (created, used) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
         Self { entries: 0, bytes: 0, duration: Duration::ZERO, created, used }
     }
 }
 
-impl Sum {
+impl FunctionTotals {
     pub(crate) fn add(&mut self, entry: &ndcache::Entry) {
         self.entries += 1;
         self.bytes += entry.bytes();
@@ -39,7 +39,8 @@ impl Sum {
 
 pub(crate) fn run(out: &mut Out) -> Outcome {
     let memory = cache::for_reading(out)?;
-    let (mut all, mut functions, mut bad) = (Sum::default(), BTreeMap::<String, Sum>::new(), 0_u64);
+    let (mut all, mut functions, mut bad) =
+        (FunctionTotals::default(), BTreeMap::<String, FunctionTotals>::new(), 0_u64);
     for entry in memory.entries() {
         match entry {
             Ok(entry) => {

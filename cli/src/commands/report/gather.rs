@@ -10,9 +10,9 @@ use ndcache::{Limits, Memory};
 
 use crate::cache;
 use crate::commands::look::why::WithNearest;
-use crate::commands::report::model::{Day, Function, Lineage, Model, Sum, UNUSED_DAYS};
+use crate::commands::report::model::{Day, FunctionReport, LineageGraph, Model, StoredTotals, UNUSED_DAYS};
 use crate::commands::report::private::Texts;
-use crate::commands::report::survey::Survey;
+use crate::commands::report::survey::ReportSurvey;
 use crate::out::Out;
 use crate::text::{date, now};
 
@@ -21,7 +21,7 @@ pub(crate) const EXPLAINED: usize = 10;
 
 /// Reads the whole cache: all records, the log, and the arrays of pictures. What can't be read is counted or reported.
 pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool, out: &mut Out) -> Model {
-    let mut survey = Survey::of(memory, texts, pictures);
+    let mut survey = ReportSurvey::of(memory, texts, pictures);
     let history = cache::history(memory, None, out);
     survey.rank(&history);
     let lineage = explain(&mut survey, memory, texts);
@@ -50,7 +50,7 @@ pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool, out: &mut Ou
 
 /// Says of the functions that compute most why the newest entry of each was computed; which results went into which, by
 /// the same reading.
-fn explain(survey: &mut Survey, memory: &Memory, texts: Texts) -> Lineage {
+fn explain(survey: &mut ReportSurvey, memory: &Memory, texts: Texts) -> LineageGraph {
     let mut most: Vec<usize> = (0..survey.functions.len()).collect();
     let by = |at: &usize| (&survey.functions[*at].name, survey.functions[*at].spent());
     most.sort_by(|a, b| (by(b).1, by(a).0).cmp(&(by(a).1, by(b).0)));
@@ -67,13 +67,13 @@ fn explain(survey: &mut Survey, memory: &Memory, texts: Texts) -> Lineage {
 }
 
 /// What a collection by age would take: nothing where there can't be one, as pins can't be read, say.
-fn unused(memory: &Memory, out: &mut Out) -> Sum {
+fn unused(memory: &Memory, out: &mut Out) -> StoredTotals {
     let age = Duration::from_secs(UNUSED_DAYS * 86_400);
     match memory.plan_reduce(Limits { age: Some(age), ..Limits::default() }) {
-        Ok(plan) => Sum { entries: plan.len() as u64, bytes: plan.bytes(), duration: plan.duration() },
+        Ok(plan) => StoredTotals { entries: plan.len() as u64, bytes: plan.bytes(), duration: plan.duration() },
         Err(error) => {
             out.note(format!("`ndcache gc` would remove nothing: {error}"));
-            Sum::default()
+            StoredTotals::default()
         }
     }
 }
@@ -84,7 +84,7 @@ fn hosts(history: &History) -> Vec<String> {
 }
 
 /// Says of functions that have older code what a collection of that would take.
-fn superseded(memory: &Memory, functions: &mut [Function]) {
+fn superseded(memory: &Memory, functions: &mut [FunctionReport]) {
     if functions.iter().all(|function| function.versions.len() < 2) {
         return;
     }
@@ -92,12 +92,12 @@ fn superseded(memory: &Memory, functions: &mut [Function]) {
     let plan = memory.plan_superseded(Duration::ZERO);
     for going in plan.iter().flat_map(Plan::by_function) {
         if let Some(function) = functions.iter_mut().find(|function| function.name == going.function) {
-            function.superseded = Sum { entries: going.entries, bytes: going.bytes, duration: going.duration };
+            function.superseded = StoredTotals { entries: going.entries, bytes: going.bytes, duration: going.duration };
         }
     }
 }
 
-fn days(survey: &Survey, history: &History) -> BTreeMap<Date, Day> {
+fn days(survey: &ReportSurvey, history: &History) -> BTreeMap<Date, Day> {
     let mut days = BTreeMap::<_, Day>::new();
     for period in history.periods() {
         let Some(date) = date(period.to) else { continue };

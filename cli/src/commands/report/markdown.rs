@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::commands::report::gather::EXPLAINED;
-use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
+use crate::commands::report::model::{FunctionReport, Model, UNUSED_DAYS};
 use crate::text::{Alike, count, day, duration, entries, moment, safe, size};
 
 /// The most functions, days and entries that are listed.
@@ -55,7 +55,7 @@ fn alike(model: &Model) -> Alike {
 fn functions(model: &Model, text: &mut String) {
     text.push_str("## Functions\n\n");
     let alike = alike(model);
-    let row = |function: &Function| {
+    let row = |function: &FunctionReport| {
         let of = |value: fn(&ndcache::stats::Activity) -> String| {
             function.activity.as_ref().map_or_else(|| "–".to_owned(), value)
         };
@@ -81,7 +81,7 @@ fn misses(model: &Model, text: &mut String) {
     let alike = alike(model);
     let mut most: Vec<_> = model.functions.iter().filter(|function| !function.spent().is_zero()).collect();
     most.sort_by(|a, b| (b.spent(), &a.name).cmp(&(a.spent(), &b.name)));
-    let row = |function: &Function| {
+    let row = |function: &FunctionReport| {
         let reasons = function.activity.iter().flat_map(|it| &it.reasons);
         let reasons: Vec<_> = reasons.map(|(reason, misses)| format!("{} {reason}", count(*misses))).collect();
         let why = function.why.as_deref().unwrap_or("–");

@@ -86,16 +86,16 @@ fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
     }
     // On a signal the draft goes, too.
     let unfinished = Unfinished::begin();
-    let draft = Draft::beside(path);
+    let draft = UnfinishedFile::beside(path);
     draft.create(bytes).map_err(cannot)?;
     unfinished.check()?;
     fs::rename(&draft.0, path).map_err(cannot)
 }
 
 /// A file that is removed unless it was renamed.
-struct Draft(PathBuf);
+struct UnfinishedFile(PathBuf);
 
-impl Draft {
+impl UnfinishedFile {
     fn beside(path: &Path) -> Self {
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
@@ -108,7 +108,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }

@@ -28,34 +28,34 @@ pub(crate) struct Model {
     pub(crate) begin: Option<SystemTime>,
     /// Lines of the log that can't be read.
     pub(crate) unread: u64,
-    pub(crate) stored: Sum,
+    pub(crate) stored: StoredTotals,
     pub(crate) unreadable: u64,
     /// What calls did, if any were counted.
     pub(crate) activity: Option<Activity>,
     /// What `ndcache gc --unused 60d` would free.
-    pub(crate) unused: Sum,
+    pub(crate) unused: StoredTotals,
     /// What happened on each day, in order.
     pub(crate) days: BTreeMap<Date, Day>,
     /// The functions, those first that take most bytes.
-    pub(crate) functions: Vec<Function>,
+    pub(crate) functions: Vec<FunctionReport>,
     /// The newest first.
     pub(crate) entries: Vec<Row>,
     /// How many entries more there are than `entries` lists.
     pub(crate) left_out: u64,
-    pub(crate) lineage: Lineage,
+    pub(crate) lineage: LineageGraph,
     /// `None` unless they are wanted.
     pub(crate) pictures: Option<Pictures>,
 }
 
 /// How much there is of something.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Sum {
+pub(crate) struct StoredTotals {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     pub(crate) duration: Duration,
 }
 
-impl Sum {
+impl StoredTotals {
     pub(crate) fn add(&mut self, bytes: u64, duration: Duration) {
         self.entries += 1;
         self.bytes += bytes;
@@ -73,9 +73,9 @@ pub(crate) struct Day {
 
 /// A function that was counted or has entries. Build steps have none.
 #[derive(Default)]
-pub(crate) struct Function {
+pub(crate) struct FunctionReport {
     pub(crate) name: String,
-    pub(crate) stored: Sum,
+    pub(crate) stored: StoredTotals,
     /// When its newest entry was made.
     pub(crate) created: Option<SystemTime>,
     /// When any of its entries was last used.
@@ -85,12 +85,12 @@ pub(crate) struct Function {
     /// The versions of the code, that one first whose first entry is the newest.
     pub(crate) versions: Vec<Version>,
     /// What `ndcache gc --superseded` would take of it.
-    pub(crate) superseded: Sum,
+    pub(crate) superseded: StoredTotals,
     /// Why its newest entry was computed; asked of those functions only that compute most.
     pub(crate) why: Option<String>,
 }
 
-impl Function {
+impl FunctionReport {
     /// How long its calls computed: as it was counted, or else what the stored results took.
     pub(crate) fn spent(&self) -> Duration {
         self.activity.as_ref().map_or(self.stored.duration, |activity| activity.spent)
@@ -106,7 +106,7 @@ impl Function {
 pub(crate) struct Version {
     pub(crate) code: String,
     pub(crate) first: SystemTime,
-    pub(crate) stored: Sum,
+    pub(crate) stored: StoredTotals,
 }
 
 /// An entry.
@@ -131,7 +131,7 @@ impl Row {
 
 /// Which functions took results of which.
 #[derive(Default)]
-pub(crate) struct Lineage {
+pub(crate) struct LineageGraph {
     /// Places among `functions`, of those that gave or took a result.
     pub(crate) nodes: Vec<usize>,
     pub(crate) edges: Vec<Edge>,
@@ -249,7 +249,7 @@ fn day((date, day): (&Date, &Day)) -> Json {
     })
 }
 
-fn function(function: &Function) -> Json {
+fn function(function: &FunctionReport) -> Json {
     let of = |count: fn(&Activity) -> u64| function.activity.as_ref().map(count);
     let version = |it: &Version| {
         json!({

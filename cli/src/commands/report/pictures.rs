@@ -86,19 +86,19 @@ impl Picture {
 #[derive(Default)]
 pub(crate) struct Gallery {
     /// The pictures, by the place of their function.
-    functions: BTreeMap<usize, Vec<Candidate>>,
+    functions: BTreeMap<usize, Vec<PictureCandidate>>,
     /// How many arrays were given, whether or not they may be drawn.
     count: u64,
 }
 
-struct Candidate {
+struct PictureCandidate {
     age: Age,
     /// Its place among the arrays of its entry.
     index: usize,
     array: StoredArray,
 }
 
-impl Candidate {
+impl PictureCandidate {
     fn order(&self) -> (Age, usize) {
         (self.age, self.index)
     }
@@ -109,7 +109,7 @@ impl Gallery {
     pub(crate) fn add(&mut self, age: Age, function: usize, arrays: Vec<StoredArray>) {
         self.count += arrays.len() as u64;
         let drawn = arrays.into_iter().enumerate().filter(|(_, array)| is_drawn(array));
-        let mut drawn = drawn.map(|(index, array)| Candidate { age, index, array }).peekable();
+        let mut drawn = drawn.map(|(index, array)| PictureCandidate { age, index, array }).peekable();
         if drawn.peek().is_some() {
             let candidates = self.functions.entry(function).or_default();
             candidates.extend(drawn);
@@ -149,8 +149,8 @@ impl Gallery {
 }
 
 /// Drops what is never drawn.
-fn shorten(candidates: &mut Vec<Candidate>) {
-    candidates.sort_by_key(Candidate::order);
+fn shorten(candidates: &mut Vec<PictureCandidate>) {
+    candidates.sort_by_key(PictureCandidate::order);
     candidates.truncate(MOST);
 }
 

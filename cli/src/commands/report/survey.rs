@@ -12,7 +12,7 @@ use ndcache::{Digest, Entry, Key, Memory};
 use rayon::prelude::*;
 
 use crate::commands::look::why::WithNearest;
-use crate::commands::report::model::{Edge, Function, Lineage, Row, Sum, Version};
+use crate::commands::report::model::{Edge, FunctionReport, LineageGraph, Row, StoredTotals, Version};
 use crate::commands::report::pictures::Gallery;
 use crate::commands::report::private::Texts;
 use crate::text::date;
@@ -30,13 +30,13 @@ const PIECE: usize = 4096;
 pub(crate) type Age = (Reverse<SystemTime>, Key);
 
 /// Sums, rows and makers. Functions are meant by their places in `functions`.
-pub(crate) struct Survey {
+pub(crate) struct ReportSurvey {
     texts: Texts,
-    pub(crate) functions: Vec<Function>,
+    pub(crate) functions: Vec<FunctionReport>,
     /// The newest entry of each.
     newest: Vec<Option<Entry>>,
     places: HashMap<String, usize>,
-    pub(crate) stored: Sum,
+    pub(crate) stored: StoredTotals,
     pub(crate) unreadable: u64,
     /// How many entries were made on a day.
     pub(crate) made: BTreeMap<(Date, usize), u64>,
@@ -57,7 +57,7 @@ struct Maker {
 }
 
 /// What one look into an entry has brought.
-struct Seen {
+struct EntryDetails {
     /// `None` if it isn't among the newest.
     row: Option<Row>,
     arrays: Vec<StoredArray>,
@@ -67,7 +67,7 @@ fn age(entry: &Entry) -> Age {
     (Reverse(entry.created()), entry.key())
 }
 
-impl Survey {
+impl ReportSurvey {
     /// Reads all entries. What can't be read is counted.
     pub(crate) fn of(memory: &Memory, texts: Texts, pictures: bool) -> Self {
         let mut survey = Self {
@@ -75,7 +75,7 @@ impl Survey {
             functions: Vec::new(),
             newest: Vec::new(),
             places: HashMap::new(),
-            stored: Sum::default(),
+            stored: StoredTotals::default(),
             unreadable: 0,
             made: BTreeMap::new(),
             rows: Vec::new(),
@@ -99,7 +99,7 @@ impl Survey {
         let count = piece.len();
         let entries: Vec<Entry> = piece.into_iter().filter_map(Result::ok).collect();
         self.unreadable += (count - entries.len()) as u64;
-        let seen: Vec<Seen> = entries.par_iter().map(|entry| self.look(entry)).collect();
+        let seen: Vec<EntryDetails> = entries.par_iter().map(|entry| self.look(entry)).collect();
         for (entry, seen) in entries.into_iter().zip(seen) {
             self.count(entry, seen);
         }
@@ -108,7 +108,7 @@ impl Survey {
         }
     }
 
-    fn look(&self, entry: &Entry) -> Seen {
+    fn look(&self, entry: &Entry) -> EntryDetails {
         let is_listed = self.oldest.is_none_or(|oldest| age(entry) < oldest);
         let (value, arrays) = (is_listed.then(|| entry.value()), entry.arrays());
         let result = match (value, &arrays) {
@@ -126,10 +126,10 @@ impl Survey {
             created: entry.created(),
             used: entry.used(),
         });
-        Seen { row, arrays: arrays.unwrap_or_default() }
+        EntryDetails { row, arrays: arrays.unwrap_or_default() }
     }
 
-    fn count(&mut self, entry: Entry, seen: Seen) {
+    fn count(&mut self, entry: Entry, seen: EntryDetails) {
         let at = self.place(entry.function());
         let function = &mut self.functions[at];
         function.stored.add(entry.bytes(), entry.duration());
@@ -160,7 +160,7 @@ impl Survey {
         if let Some(&at) = self.places.get(function) {
             return at;
         }
-        self.functions.push(Function { name: function.to_owned(), ..Function::default() });
+        self.functions.push(FunctionReport { name: function.to_owned(), ..FunctionReport::default() });
         self.newest.push(None);
         self.places.insert(function.to_owned(), self.functions.len() - 1);
         self.functions.len() - 1
@@ -175,7 +175,7 @@ impl Survey {
 
     /// Adds what was counted of calls, and puts the functions into the order of the report: the largest first.
     pub(crate) fn rank(&mut self, history: &History) {
-        let logged = |(at, function): (usize, &Function)| (History::logged_name(&function.name).into_owned(), at);
+        let logged = |(at, function): (usize, &FunctionReport)| (History::logged_name(&function.name).into_owned(), at);
         let known: HashMap<String, usize> = self.functions.iter().enumerate().map(logged).collect();
         for (name, activity) in history.by_function() {
             // The log may have cut it.
@@ -207,7 +207,7 @@ impl Survey {
 
     /// Reads all entries again: joins arguments with the arrays of results that have their digests, and shows each entry
     /// to those of its function that are explained.
-    pub(crate) fn read_again(&self, memory: &Memory, explained: &mut [WithNearest]) -> Lineage {
+    pub(crate) fn read_again(&self, memory: &Memory, explained: &mut [WithNearest]) -> LineageGraph {
         let mut edges: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
         // An array that many calls took is one array.
         let mut known: HashSet<(usize, usize, Digest)> = HashSet::new();
@@ -234,14 +234,14 @@ impl Survey {
 fn add_version(versions: &mut Vec<Version>, entry: &Entry) {
     let code = entry.code().to_string()[..8].to_owned();
     let at = versions.iter().position(|version| version.code == code).unwrap_or_else(|| {
-        versions.push(Version { code, first: entry.created(), stored: Sum::default() });
+        versions.push(Version { code, first: entry.created(), stored: StoredTotals::default() });
         versions.len() - 1
     });
     versions[at].first = versions[at].first.min(entry.created());
     versions[at].stored.add(entry.bytes(), entry.duration());
 }
 
-fn lineage(edges: BTreeMap<(usize, usize), (u64, u64)>) -> Lineage {
+fn lineage(edges: BTreeMap<(usize, usize), (u64, u64)>) -> LineageGraph {
     let nodes: BTreeSet<usize> = edges.keys().flat_map(|&(from, to)| [from, to]).collect();
     // Functions are numbered by their size: the largest are kept.
     let kept: BTreeSet<usize> = nodes.iter().copied().take(NODES).collect();
@@ -249,5 +249,5 @@ fn lineage(edges: BTreeMap<(usize, usize), (u64, u64)>) -> Lineage {
     let edge = |((from, to), (links, bytes))| Edge { from, to, links, bytes };
     let mut edges: Vec<Edge> = edges.into_iter().map(edge).collect();
     edges.retain(|edge| kept.contains(&edge.from) && kept.contains(&edge.to));
-    Lineage { nodes: kept.into_iter().collect(), edges, left_out }
+    LineageGraph { nodes: kept.into_iter().collect(), edges, left_out }
 }

@@ -6,7 +6,7 @@
 use super::{Position, Sought, callers, token};
 use crate::file::File;
 use crate::index::{Index, Item, ItemId, ItemKind, begins_statement, blocks, called_macro, named_closures, names_item};
-use crate::lex::Kind;
+use crate::lex::TokenKind;
 use crate::mention::evaluates;
 use crate::prelude::is_standard_macro;
 use crate::reach::elsewhere;
@@ -30,7 +30,7 @@ pub(in crate::reach) fn copies(index: &Index, root: ItemId, position: &Position)
     let around = index.item(outermost(index, root));
     let range = (around.from as usize, around.to as usize);
     let Some(at) = token(index, around.file, range, position) else { return Copies::One };
-    let mut search = Search { index, position, is_repeated: false, declares: false };
+    let mut search = CopySearch { index, position, is_repeated: false, declares: false };
     match defining(index, around.file, at) {
         Some(id) => {
             search.given(index.item(id), at, true);
@@ -60,7 +60,7 @@ fn outermost(index: &Index, id: ItemId) -> ItemId {
     elsewhere::around(index, id).into_iter().rfind(|&around| index.item(around).file == file).unwrap_or(id)
 }
 
-struct Search<'a> {
+struct CopySearch<'a> {
     index: &'a Index,
     position: &'a Position,
     /// Whether the text may stand several times in a function.
@@ -69,7 +69,7 @@ struct Search<'a> {
     declares: bool,
 }
 
-impl Search<'_> {
+impl CopySearch<'_> {
     /// Looks at the macros of the crate that are given the token at `at`, which may be the position itself.
     fn given(&mut self, item: &Item, at: usize, is_place: bool) {
         let file = self.index.file_of(item);
@@ -186,7 +186,7 @@ impl Search<'_> {
     fn definition(&self, id: ItemId) -> (&File, (usize, usize)) {
         let item = self.index.item(id);
         let file = self.index.file_of(item);
-        let open = (item.keyword as usize..item.to as usize).find(|&at| file.tokens[at].kind == Kind::Open);
+        let open = (item.keyword as usize..item.to as usize).find(|&at| file.tokens[at].kind == TokenKind::Open);
         (file, open.map_or((0, 0), |open| inside(file, open)))
     }
 }
@@ -208,7 +208,7 @@ fn called<'a>(index: &'a Index, file: &File, open: usize) -> &'a [ItemId] {
 fn variables(file: &File, (from, to): (usize, usize), depth: usize, found: &mut Vec<(usize, usize)>) {
     let mut at = from;
     while at < to {
-        if file.tokens[at].kind == Kind::Open {
+        if file.tokens[at].kind == TokenKind::Open {
             let deeper = depth + usize::from(file.symbol(at - 1) == Symbol::DOLLAR);
             variables(file, inside(file, at), deeper, found);
         } else if file.is_ident(at) && file.symbol(at - 1) == Symbol::DOLLAR {
@@ -247,7 +247,7 @@ fn begins_declaration(file: &File, at: usize) -> bool {
 fn is_foreign_statement(index: &Index, file: &File, at: usize) -> bool {
     let Some((name, open)) = called_macro(file, at).and_then(|bang| call(file, bang - 1)) else { return false };
     let (text, to) = (index.symbols.text(name), file.tokens[open].link as usize);
-    let is_value = file.tokens.get(to + 1).is_none_or(|next| next.kind == Kind::Close);
+    let is_value = file.tokens.get(to + 1).is_none_or(|next| next.kind == TokenKind::Close);
     begins_statement(file, at)
         && !is_value
         && index.macros_named(file.krate, name).is_empty()

@@ -248,9 +248,9 @@ impl<'a> HeadKind<'a> {
     }
 }
 
-/// Something that has begun and not ended.
+/// A struct or variant that has begun and not ended.
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenHead {
     /// Its place in the table; `usize::MAX` for what has none.
     head: usize,
     /// Where the places of its fields are, and that of the next one.
@@ -261,7 +261,7 @@ struct Open {
     is_first: bool,
 }
 
-impl Open {
+impl OpenHead {
     const NAMELESS: Self = Self { head: usize::MAX, first: 0, next: 0, end: 0, is_first: false };
 }
 
@@ -269,7 +269,7 @@ impl Open {
 ///
 /// A table may have been that of another stream, as the entries of a map have one each: what it held then is kept as a
 /// guess, which takes no memory anew where it is right.
-pub(crate) struct Names {
+pub(crate) struct NameTable {
     written: Vec<WrittenHead>,
     /// How many have come in this stream; those after them are a guess.
     seen: usize,
@@ -277,20 +277,20 @@ pub(crate) struct Names {
     /// expected order.
     places: Vec<StrAddress>,
     /// What is open, and what that is in.
-    now: Open,
-    around: Vec<Open>,
+    now: OpenHead,
+    around: Vec<OpenHead>,
     /// The place of the head that came last, and of the one that is expected to come next.
     last: usize,
     expected: usize,
 }
 
-impl Names {
+impl NameTable {
     pub(crate) fn new() -> Self {
         Self {
             written: Vec::new(),
             seen: 0,
             places: Vec::new(),
-            now: Open::NAMELESS,
+            now: OpenHead::NAMELESS,
             around: Vec::new(),
             last: 0,
             expected: 0,
@@ -302,7 +302,7 @@ impl Names {
         (self.seen, self.last, self.expected) = (0, 0, 0);
         self.places.clear();
         self.around.clear();
-        self.now = Open::NAMELESS;
+        self.now = OpenHead::NAMELESS;
     }
 
     /// Begins something with a head; its number if that was written before.
@@ -319,7 +319,7 @@ impl Names {
             last.next = place;
         }
         self.last = place;
-        self.now = Open { head: place, is_first, ..Open::NAMELESS };
+        self.now = OpenHead { head: place, is_first, ..OpenHead::NAMELESS };
         let written = self.written.get_mut(place)?;
         self.expected = written.next;
         if is_first {
@@ -377,7 +377,7 @@ impl Names {
     #[inline]
     pub(crate) fn begin_nameless(&mut self) {
         self.around.push(self.now);
-        self.now = Open::NAMELESS;
+        self.now = OpenHead::NAMELESS;
     }
 
     /// Names the next field of what is open, if a reader expects this name, as far as that is seen by where it lies.
@@ -406,6 +406,6 @@ impl Names {
 
     #[inline]
     pub(crate) fn end(&mut self) {
-        self.now = self.around.pop().unwrap_or(Open::NAMELESS);
+        self.now = self.around.pop().unwrap_or(OpenHead::NAMELESS);
     }
 }

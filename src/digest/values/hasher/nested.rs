@@ -1,7 +1,7 @@
 //! Parts that have parts: what they begin with, how deep they may be nested, and where they end.
 
 use crate::digest::values::hasher::ContentHasher;
-use crate::digest::values::hasher::names::{Head, HeadKind, Name, Names};
+use crate::digest::values::hasher::names::{Head, HeadKind, Name, NameTable};
 use crate::digest::values::tag::Tag;
 use crate::error::Error;
 
@@ -162,7 +162,7 @@ impl ContentHasher {
             self.step_down();
             return self.head(head);
         }
-        let number = self.names.get_or_insert_with(|| Box::new(Names::new())).begin(head);
+        let number = self.names.get_or_insert_with(|| Box::new(NameTable::new())).begin(head);
         self.step_down();
         match number {
             Some(number) => self.write([Tag::Again as u8, number]),

@@ -13,12 +13,12 @@ use crate::digest::values::type_name::TypeSequence;
 /// random number, and the sums of two different sets differ by at least one that only one of them has. What a sequence
 /// holds 2^k times is less by k bits of it.
 #[derive(Default)]
-pub(crate) struct Sum {
+pub(crate) struct DigestSum {
     count: u64,
     total: u128,
 }
 
-impl Sum {
+impl DigestSum {
     #[inline]
     pub(crate) fn add(&mut self, digest: Digest) {
         self.count += 1;
@@ -37,7 +37,7 @@ impl ContentHasher {
             items.peek().inspect(|first| first.alike(self));
             part.begin_rows();
         }
-        let mut sum = Sum::default();
+        let mut sum = DigestSum::default();
         for item in items {
             match has_rows {
                 true => item.row(&mut part),
@@ -68,7 +68,7 @@ impl ContentHasher {
             });
             part.begin_rows();
         }
-        let mut sum = Sum::default();
+        let mut sum = DigestSum::default();
         for (key, value) in entries {
             match has_rows {
                 true => {
@@ -125,7 +125,7 @@ impl ContentHasher {
         self.restart(self.depth);
     }
 
-    fn sum_up(&mut self, has_rows: bool, tag: Tag, sum: &Sum) {
+    fn sum_up(&mut self, has_rows: bool, tag: Tag, sum: &DigestSum) {
         match has_rows {
             true => self.total(sum),
             false => self.unordered(tag, sum),
@@ -188,12 +188,12 @@ impl ContentHasher {
     }
 
     /// Feeds parts without the order they came in.
-    pub(crate) fn unordered(&mut self, tag: Tag, sum: &Sum) {
+    pub(crate) fn unordered(&mut self, tag: Tag, sum: &DigestSum) {
         self.tag(tag);
         self.total(sum);
     }
 
-    fn total(&mut self, sum: &Sum) {
+    fn total(&mut self, sum: &DigestSum) {
         self.raw(&sum.count.to_le_bytes());
         self.raw(&Digest::from_xxh3(sum.total).to_bytes());
     }

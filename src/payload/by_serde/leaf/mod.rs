@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::payload::by_serde::read::Decoder;
 use crate::payload::by_serde::write::Encoder;
 use crate::payload::wire::Ext;
-use crate::payload::wire::output::{Same, Signature, Signed};
+use crate::payload::wire::output::{Same, Signed, TypeSignature};
 use crate::payload::wire::read::NoArrays;
 use crate::payload::{Reader, Writer};
 
@@ -95,8 +95,8 @@ fn signature_of<T: Serialize>(value: &T, bytes: &[u8]) -> Option<u64> {
 }
 
 /// Serde may not tell which variant a value is.
-fn signature<T>(value: &T) -> Signature {
-    Signature::new(discriminant(value) as u64)
+fn signature<T>(value: &T) -> TypeSignature {
+    TypeSignature::new(discriminant(value) as u64)
 }
 
 fn exact(signature: u64, bytes: &[u8]) -> Digest {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::commands::report::charts::{COLORS, Chart, WIDTH, color, label, legend};
 use crate::commands::report::gather::EXPLAINED;
-use crate::commands::report::model::{Function, Model};
+use crate::commands::report::model::{FunctionReport, Model};
 use crate::commands::report::svg::{Anchor, Area, Svg};
 use crate::text::{count, safe};
 
@@ -14,10 +14,10 @@ const BAR: f64 = 24.0;
 
 /// The drawing; `None` where no miss was counted.
 pub(crate) fn reasons(model: &Model) -> Option<Chart> {
-    let sum = |function: &Function| -> u64 {
+    let sum = |function: &FunctionReport| -> u64 {
         function.activity.as_ref().map_or(0, |activity| saturating_sum(activity.reasons.values().copied()))
     };
-    let mut functions: Vec<&Function> = model.functions.iter().filter(|function| sum(function) > 0).collect();
+    let mut functions: Vec<&FunctionReport> = model.functions.iter().filter(|function| sum(function) > 0).collect();
     functions.sort_by(|a, b| (sum(b), &a.name).cmp(&(sum(a), &b.name)));
     let left_out = functions.len().saturating_sub(EXPLAINED);
     functions.truncate(EXPLAINED);
@@ -51,7 +51,7 @@ fn saturating_sum(misses: impl IntoIterator<Item = u64>) -> u64 {
 }
 
 /// The reasons, beginning with the most frequent one.
-fn ranks<'a>(functions: &[&'a Function]) -> Vec<&'a str> {
+fn ranks<'a>(functions: &[&'a FunctionReport]) -> Vec<&'a str> {
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
     let reasons = functions.iter().filter_map(|function| function.activity.as_ref()).flat_map(|it| &it.reasons);
     reasons.for_each(|(reason, misses)| {
@@ -63,7 +63,7 @@ fn ranks<'a>(functions: &[&'a Function]) -> Vec<&'a str> {
     ranks.into_iter().map(|(reason, _)| reason).collect()
 }
 
-fn parts(function: &Function, ranks: &[&str]) -> Vec<(String, String, u64)> {
+fn parts(function: &FunctionReport, ranks: &[&str]) -> Vec<(String, String, u64)> {
     let reasons = function.activity.as_ref().map(|activity| &activity.reasons);
     let of = |reason: &&str| reasons.and_then(|reasons| reasons.get(*reason)).copied().unwrap_or(0);
     let own = ranks.iter().take(COLORS).enumerate();

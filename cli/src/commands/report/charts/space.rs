@@ -1,7 +1,7 @@
 //! The bytes of functions as areas.
 
 use crate::commands::report::charts::{WIDTH, color, label};
-use crate::commands::report::model::{Function, Model};
+use crate::commands::report::model::{FunctionReport, Model};
 use crate::commands::report::svg::{Anchor, Area, Svg};
 use crate::text::{count, entries, safe, size};
 
@@ -43,7 +43,7 @@ pub(crate) fn space(model: &Model) -> Option<String> {
     Some(svg.finish("Bytes by function, as areas"))
 }
 
-fn part(function: &Function) -> (String, u64, String) {
+fn part(function: &FunctionReport) -> (String, u64, String) {
     let (bytes, stored) = (function.stored.bytes, entries(function.stored.entries));
     let tip = format!("{}: {}, {stored}", safe(&function.name), size(bytes));
     (function.name.clone(), bytes, tip)

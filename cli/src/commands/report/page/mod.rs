@@ -69,7 +69,7 @@ mod tests {
     use ndcache::stats::Activity;
 
     use super::*;
-    use crate::commands::report::model::{Day, Edge, Function, Lineage, Row, Sum};
+    use crate::commands::report::model::{Day, Edge, FunctionReport, LineageGraph, Row, StoredTotals};
 
     /// The SHA-256 of a text as a policy has it, by OpenSSL-free means: `sha256sum`.
     fn hash(text: &str) -> Option<String> {
@@ -114,12 +114,12 @@ mod tests {
             activity.reasons = (0..12).map(|reason| (format!("reason {reason}"), 1 + at as u64)).collect();
             activity
         };
-        let function = |at: usize| Function {
+        let function = |at: usize| FunctionReport {
             name: name(at),
-            stored: Sum { entries: 1, bytes: 1 << (at % 40), duration: Duration::from_secs(1) },
+            stored: StoredTotals { entries: 1, bytes: 1 << (at % 40), duration: Duration::from_secs(1) },
             activity: Some(activity(at)),
             why: Some("code".to_owned()),
-            ..Function::default()
+            ..FunctionReport::default()
         };
         let day = |day: i64| {
             let saved = (0..functions).map(|at| (name(at), Duration::from_secs(60 + at as u64))).collect();
@@ -144,15 +144,15 @@ mod tests {
             texts: false,
             begin: Some(SystemTime::UNIX_EPOCH),
             unread: 0,
-            stored: Sum { entries: entries as u64, bytes: 1 << 40, duration: Duration::from_secs(1) },
+            stored: StoredTotals { entries: entries as u64, bytes: 1 << 40, duration: Duration::from_secs(1) },
             unreadable: 0,
             activity: Some(activity(1)),
-            unused: Sum::default(),
+            unused: StoredTotals::default(),
             days: (0..days).map(day).collect(),
             functions: (0..functions).map(function).collect(),
             entries: (0..entries).map(row).collect(),
             left_out: 0,
-            lineage: Lineage { nodes: (0..200).collect(), edges: (0..200).map(edge).collect(), left_out: 0 },
+            lineage: LineageGraph { nodes: (0..200).collect(), edges: (0..200).map(edge).collect(), left_out: 0 },
             pictures: None,
         }
     }

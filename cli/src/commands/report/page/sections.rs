@@ -2,7 +2,7 @@
 
 use crate::commands::report::charts::{self, Chart};
 use crate::commands::report::gather::EXPLAINED;
-use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
+use crate::commands::report::model::{FunctionReport, Model, UNUSED_DAYS};
 use crate::commands::report::page::columns::DIGITS;
 use crate::commands::report::survey::ROWS;
 use crate::commands::report::svg::escaped;
@@ -137,9 +137,9 @@ fn days(model: &Model) -> Option<String> {
 fn misses(model: &Model) -> Option<String> {
     let none = "No miss was counted.";
     let reasons = chart("Misses by function and reason", charts::reasons(model), none);
-    let mut most: Vec<&Function> = model.functions.iter().filter(|it| !it.spent().is_zero()).collect();
+    let mut most: Vec<&FunctionReport> = model.functions.iter().filter(|it| !it.spent().is_zero()).collect();
     most.sort_by(|a, b| (b.spent(), &a.name).cmp(&(a.spent(), &b.name)));
-    let row = |function: &&Function| {
+    let row = |function: &&FunctionReport| {
         let misses = function.activity.as_ref().map_or_else(|| "–".to_owned(), |activity| count(activity.misses));
         cells([
             name(&function.name),
@@ -176,8 +176,8 @@ fn never_hit(model: &Model) -> String {
 }
 
 fn versions(model: &Model) -> String {
-    let older = |function: &&Function| function.versions.len() > 1;
-    let row = |function: &Function| {
+    let older = |function: &&FunctionReport| function.versions.len() > 1;
+    let row = |function: &FunctionReport| {
         let (newest, older) = (&function.versions[0], &function.versions[1..]);
         let bytes = older.iter().map(|version| version.stored.bytes).sum();
         let stored = older.iter().map(|version| version.stored.entries).sum();

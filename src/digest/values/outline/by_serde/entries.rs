@@ -4,9 +4,9 @@ use serde::{Serialize, ser};
 
 use crate::digest::value::Digest;
 use crate::digest::values::canonical::feed_bare;
-use crate::digest::values::hasher::{ContentHasher, Sum};
+use crate::digest::values::hasher::{ContentHasher, DigestSum};
 use crate::digest::values::outline::LISTED;
-use crate::digest::values::outline::by_serde::{Done, Stopped, serialized};
+use crate::digest::values::outline::by_serde::{OutlineResult, Stopped, serialized};
 use crate::digest::values::outline::unordered::Rank;
 use crate::digest::values::tag::Tag;
 use crate::digest::values::text::Text;
@@ -17,12 +17,12 @@ pub(super) struct OutlineEntries<'a> {
     pub(super) hasher: &'a mut ContentHasher,
     pub(super) key: Option<(Rank, Digest)>,
     /// The digest of a map that is too long to be listed, and so is one leaf.
-    pub(super) sum: Option<Sum>,
+    pub(super) sum: Option<DigestSum>,
     pub(super) listed: Vec<(Rank, Text)>,
 }
 
 /// The digest of a part of a long map.
-fn digest_of<T: Serialize + ?Sized>(value: &T) -> Done<Digest> {
+fn digest_of<T: Serialize + ?Sized>(value: &T) -> OutlineResult<Digest> {
     let mut hasher = ContentHasher::trusting();
     feed_bare(value, &mut hasher);
     hasher.take().map_err(|_| Stopped)
@@ -32,7 +32,7 @@ impl ser::SerializeMap for OutlineEntries<'_> {
     type Ok = ();
     type Error = Stopped;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> OutlineResult {
         if self.sum.is_some() && !self.text.collects() {
             return Err(Stopped);
         }
@@ -45,7 +45,7 @@ impl ser::SerializeMap for OutlineEntries<'_> {
         Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> OutlineResult {
         let (rank, key) = self.key.take().ok_or(Stopped)?;
         if let Some(sum) = &mut self.sum {
             let value = digest_of(value)?;
@@ -62,7 +62,7 @@ impl ser::SerializeMap for OutlineEntries<'_> {
         Ok(())
     }
 
-    fn end(self) -> Done {
+    fn end(self) -> OutlineResult {
         match self.sum {
             Some(sum) => self.hasher.unordered(Tag::Map, &sum),
             None => {

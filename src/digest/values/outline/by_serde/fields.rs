@@ -7,7 +7,7 @@ use serde::{Serialize, ser};
 use crate::digest::values::canonical::feed_bare;
 use crate::digest::values::hasher::ContentHasher;
 use crate::digest::values::outline::PartStep;
-use crate::digest::values::outline::by_serde::{Done, Outliner, Stopped, serialized};
+use crate::digest::values::outline::by_serde::{OutlineResult, Outliner, Stopped, serialized};
 use crate::digest::values::text::Text;
 
 /// Fields under way, behind the name of what has them.
@@ -19,7 +19,7 @@ pub(super) struct OutlineFields<'a> {
 }
 
 impl OutlineFields<'_> {
-    fn field<T: Serialize + ?Sized>(&mut self, name: Option<&'static str>, value: &T) -> Done {
+    fn field<T: Serialize + ?Sized>(&mut self, name: Option<&'static str>, value: &T) -> OutlineResult {
         let position = self.position.to_string();
         self.text.display(if self.position > 0 { ", " } else { self.open });
         self.position += 1;
@@ -30,7 +30,7 @@ impl OutlineFields<'_> {
         Ok(())
     }
 
-    fn close(self) -> Done {
+    fn close(self) -> OutlineResult {
         self.text.outline.has_parts = true;
         if self.position > 0 {
             self.text.display(self.close);
@@ -45,11 +45,11 @@ macro_rules! fields {
             type Ok = ();
             type Error = Stopped;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? value: &T) -> Done {
+            fn $method<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? value: &T) -> OutlineResult {
                 self.field(None$(.or(Some($name)))?, value)
             }
 
-            fn end(self) -> Done {
+            fn end(self) -> OutlineResult {
                 self.close()
             }
         }
@@ -80,7 +80,7 @@ impl Struct<'_> {
         axes: &mut Option<String>,
         name: &str,
         value: &T,
-    ) -> Done {
+    ) -> OutlineResult {
         match (name, axes.take()) {
             ("v", None) => feed_bare(value, hasher),
             ("dim", None) => {
@@ -107,14 +107,14 @@ impl ser::SerializeStruct for Struct<'_> {
     type Ok = ();
     type Error = Stopped;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> OutlineResult {
         match self {
             Self::Plain(fields) => fields.field(Some(name), value),
             Self::Array { text, hasher, axes } => Self::array_field(text, hasher, axes, name, value),
         }
     }
 
-    fn end(self) -> Done {
+    fn end(self) -> OutlineResult {
         match self {
             Self::Plain(fields) => fields.close(),
             Self::Array { .. } => Ok(()),

@@ -6,7 +6,7 @@ use serde::{Serialize, ser};
 
 use crate::digest::values::canonical::feed_bare;
 use crate::digest::values::hasher::ContentHasher;
-use crate::digest::values::outline::by_serde::{Done, Stopped, element, serialized};
+use crate::digest::values::outline::by_serde::{OutlineResult, Stopped, element, serialized};
 use crate::digest::values::outline::{LISTED, PartStep};
 use crate::digest::values::text::Text;
 
@@ -25,13 +25,13 @@ pub(super) struct OutlineItems<'a> {
 }
 
 impl OutlineItems<'_> {
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> OutlineResult {
         let position = self.position;
         self.position += 1;
         if self.listed { self.list(position, value) } else { self.count(position, value) }
     }
 
-    fn list<T: Serialize + ?Sized>(&mut self, position: usize, value: &T) -> Done {
+    fn list<T: Serialize + ?Sized>(&mut self, position: usize, value: &T) -> OutlineResult {
         if position >= LISTED {
             // More than were promised.
             self.text.note_missing();
@@ -52,7 +52,7 @@ impl OutlineItems<'_> {
     }
 
     /// An item of many, which together are a leaf.
-    fn count<T: Serialize + ?Sized>(&mut self, position: usize, value: &T) -> Done {
+    fn count<T: Serialize + ?Sized>(&mut self, position: usize, value: &T) -> OutlineResult {
         if position == 0 {
             match element(type_name::<T>()) {
                 Some(element) => self.text.display(format_args!("{element}[{}]", self.label)),
@@ -66,7 +66,7 @@ impl OutlineItems<'_> {
         if self.hasher.is_over() { Err(Stopped) } else { Ok(()) }
     }
 
-    fn close(self) -> Done {
+    fn close(self) -> OutlineResult {
         if self.listed {
             if !self.named {
                 self.text.head(format_args!("sequence of {}", self.position));
@@ -86,11 +86,11 @@ impl ser::SerializeSeq for OutlineItems<'_> {
     type Ok = ();
     type Error = Stopped;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> OutlineResult {
         self.item(value)
     }
 
-    fn end(self) -> Done {
+    fn end(self) -> OutlineResult {
         self.close()
     }
 }
@@ -99,11 +99,11 @@ impl ser::SerializeTuple for OutlineItems<'_> {
     type Ok = ();
     type Error = Stopped;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> OutlineResult {
         self.item(value)
     }
 
-    fn end(self) -> Done {
+    fn end(self) -> OutlineResult {
         self.close()
     }
 }

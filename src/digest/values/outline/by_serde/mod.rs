@@ -13,7 +13,7 @@ use std::fmt::{self, Display};
 use serde::{Serialize, Serializer, ser};
 
 use crate::digest::values::canonical::feed_bare;
-use crate::digest::values::hasher::{ContentHasher, Sum};
+use crate::digest::values::hasher::{ContentHasher, DigestSum};
 use crate::digest::values::outline::{CUT, LISTED, PartStep};
 use crate::digest::values::text::Text;
 use entries::OutlineEntries;
@@ -62,7 +62,7 @@ impl ser::Error for Stopped {
     }
 }
 
-type Done<T = ()> = Result<T, Stopped>;
+type OutlineResult<T = ()> = Result<T, Stopped>;
 
 /// The element type of the arrays that a sequence of such values counts as.
 fn element(type_name: &'static str) -> Option<&'static str> {
@@ -91,7 +91,7 @@ impl<'a> Outliner<'a> {
     }
 
     /// The value that this one holds, behind `before` and in parentheses.
-    fn holds<T: Serialize + ?Sized>(self, before: &str, mark: &str, value: &T) -> Done {
+    fn holds<T: Serialize + ?Sized>(self, before: &str, mark: &str, value: &T) -> OutlineResult {
         let Self { text, hasher, .. } = self;
         let mut part = text.below();
         let done = match part.is_deep() {
@@ -129,7 +129,7 @@ impl<'a> Outliner<'a> {
 
 macro_rules! numbers {
     ($($method:ident, $feed:ident, $type:ty;)*) => {$(
-        fn $method(self, value: $type) -> Done {
+        fn $method(self, value: $type) -> OutlineResult {
             self.hasher.$feed(value);
             self.text.debug(value);
             Ok(())
@@ -165,46 +165,46 @@ impl<'a> Serializer for Outliner<'a> {
         serialize_char, char, char;
     }
 
-    fn serialize_str(self, value: &str) -> Done {
+    fn serialize_str(self, value: &str) -> OutlineResult {
         self.hasher.str(value);
         self.text.quoted(value);
         Ok(())
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Done {
+    fn serialize_bytes(self, value: &[u8]) -> OutlineResult {
         self.hasher.bytes(value);
         self.text.display(format_args!("u8[{}]", value.len()));
         Ok(())
     }
 
-    fn serialize_none(self) -> Done {
+    fn serialize_none(self) -> OutlineResult {
         self.hasher.none();
         self.text.display("None");
         Ok(())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> OutlineResult {
         self.hasher.some();
         self.holds("Some", "Some", value)
     }
 
-    fn serialize_unit(self) -> Done {
+    fn serialize_unit(self) -> OutlineResult {
         self.hasher.unit();
         self.text.display("()");
         Ok(())
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Done {
+    fn serialize_unit_struct(self, name: &'static str) -> OutlineResult {
         self.hasher.str(name);
         self.text.display(name);
         Ok(())
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> OutlineResult {
         self.serialize_unit_struct(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Done {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> OutlineResult {
         self.hasher.str(name);
         self.holds(name, "", value)
     }
@@ -215,21 +215,21 @@ impl<'a> Serializer for Outliner<'a> {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Done {
+    ) -> OutlineResult {
         self.hasher.str(variant);
         self.holds(variant, variant, value)
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Done<OutlineItems<'a>> {
+    fn serialize_seq(self, len: Option<usize>) -> OutlineResult<OutlineItems<'a>> {
         Ok(self.items(len.unwrap_or(0), ["[", "]"], false))
     }
 
-    fn serialize_tuple(self, len: usize) -> Done<OutlineItems<'a>> {
+    fn serialize_tuple(self, len: usize) -> OutlineResult<OutlineItems<'a>> {
         let is_array = self.of.trim_start_matches('&').starts_with('[');
         Ok(self.items(len, if is_array { ["[", "]"] } else { ["(", ")"] }, !is_array))
     }
 
-    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Done<OutlineFields<'a>> {
+    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> OutlineResult<OutlineFields<'a>> {
         Ok(self.fields(name, "(", ")"))
     }
 
@@ -239,21 +239,21 @@ impl<'a> Serializer for Outliner<'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Done<OutlineFields<'a>> {
+    ) -> OutlineResult<OutlineFields<'a>> {
         self.text.head(format_args!("variant {variant}"));
         Ok(self.fields(variant, "(", ")"))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Done<OutlineEntries<'a>> {
+    fn serialize_map(self, len: Option<usize>) -> OutlineResult<OutlineEntries<'a>> {
         let Self { text, hasher, .. } = self;
-        let sum = len.filter(|&len| len > LISTED).map(|_| Sum::default());
+        let sum = len.filter(|&len| len > LISTED).map(|_| DigestSum::default());
         if sum.is_some() {
             text.display(format_args!("map of {}", len.unwrap_or_default()));
         }
         Ok(OutlineEntries { text, hasher, key: None, sum, listed: Vec::new() })
     }
 
-    fn serialize_struct(self, name: &'static str, len: usize) -> Done<Struct<'a>> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> OutlineResult<Struct<'a>> {
         if name == "Array" && len == 3 {
             return Ok(Struct::Array { text: self.text, hasher: self.hasher, axes: None });
         }
@@ -266,7 +266,7 @@ impl<'a> Serializer for Outliner<'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Done<OutlineFields<'a>> {
+    ) -> OutlineResult<OutlineFields<'a>> {
         self.text.head(format_args!("variant {variant}"));
         Ok(self.fields(variant, " { ", " }"))
     }
