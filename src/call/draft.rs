@@ -15,7 +15,7 @@ pub(crate) struct DescribeOptions<'a> {
     pub(crate) salt: &'a str,
 }
 
-/// The leaves that `room` is left for, behind them the mark that there are more.
+/// The first leaves, as many as `room` is left for, followed by the mark that there are more.
 pub(super) fn within(leaves: &[Leaf], room: &mut usize) -> Vec<Leaf> {
     let fits = |leaf: &&Leaf| {
         let rest = room.checked_sub(leaf.path.len() + leaf.text.len() + 64);

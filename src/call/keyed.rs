@@ -12,7 +12,8 @@ pub trait Keyed<T: ?Sized> {
     /// Whether the argument is a part of the key.
     const COUNTS: bool = true;
 
-    /// Serde gives a type the name that it has without its module; what it describes alike may be of several types.
+    /// Whether it is keyed by what serde says of it. Serde names a type without its module, so several types may be
+    /// described alike.
     const BY_SERDE: bool = false;
 
     /// Feeds the value.

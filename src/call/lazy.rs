@@ -72,7 +72,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// That of a call that no types are known of, by the name of its result.
+    /// The identity of a call whose types aren't known, by the name of its result.
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl<A, R> Call<A, R> {
         self.known_identity().map_or(Duration::ZERO, |identity| identity.hashing)
     }
 
-    /// What the key is made of, if somebody has asked.
+    /// What the key is made of, if that has been asked for.
     fn known_identity(&self) -> Option<&Identity> {
         let identified = match self.identity.get()? {
             CallIdentity::Once(identified) => identified,
@@ -176,8 +176,8 @@ impl<A, R> Call<A, R> {
         identified.as_ref().ok().map(|identity| &**identity)
     }
 
-    /// Gives `find` what a memory finds the call by that it has looked up before in this process: all arguments, in one
-    /// go. `None` once the call has its identity, which is that of its arguments as they were then.
+    /// Passes to `find` a hasher with all arguments, by which a memory finds a call that it has looked up before in
+    /// this process. `None` once the call has its identity, which is that of its arguments as they were then.
     #[inline]
     pub(crate) fn hashed_shallow<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
         if self.identity.get().is_none() { self.hash_shallow(find) } else { None }
@@ -253,7 +253,8 @@ impl<A, R> Call<A, R> {
         }
     }
 
-    /// The arguments with their leaves, in the order of their digests: found out once, and while they are there.
+    /// The arguments with their leaves, in the order of their digests. They are described once, while the call still
+    /// has them.
     pub(crate) fn outlines(&self) -> &[Description] {
         match self.identity() {
             Ok(identity) => identity.outlines.get_or_init(|| self.described(true)),
@@ -278,7 +279,7 @@ impl<A, R> Call<A, R> {
         described.into_iter().map(|described| described.text).collect()
     }
 
-    /// Runs the function. The name is that of a by-reference argument that the function changed.
+    /// Runs the function; also returns the name of a by-reference argument that it changed, if it did.
     pub(crate) fn compute(self) -> (R, Option<&'static str>) {
         let identified = match self.identity.into_inner() {
             Some(CallIdentity::Once(identified)) => Some(identified),
@@ -301,7 +302,7 @@ impl<A, R> fmt::Debug for Call<A, R> {
     }
 }
 
-/// Puts a call together; the macros' way in.
+/// Makes a call, for the macros.
 pub fn call<A, R, F: Format<R>>(
     function: &'static Function,
     arguments: A,

@@ -1,5 +1,5 @@
-//! Arguments that a function may change: a hit, which doesn't run it, wouldn't. The macros refuse `&mut` and mutable views
-//! as they are spelled; here are those behind an alias, and those behind a type parameter.
+//! Arguments that a function may change: a hit doesn't run the function, and so wouldn't change them. The macros refuse
+//! `&mut` and mutable views as they are spelled; this module refuses those behind an alias or a type parameter.
 
 use ndarray::{ArrayBase, ViewRepr};
 
@@ -53,11 +53,11 @@ macro_rules! unchanged {
 
 unchanged! { ByHash ByArrays ByParts BySerde BySerdeRef }
 
-// It has been refused for itself.
+// The compiler has refused `Unkeyed` already, with a message of its own.
 #[diagnostic::do_not_recommend]
 impl<T: ?Sized> Unchanged<T> for Unkeyed<T> {}
 
-/// The level before all others.
+/// The level of the probe before all others.
 pub trait KeyedMutably<T> {
     /// Returns what isn't [`Unchanged`], so that the macro doesn't compile.
     fn keyed(&self) -> MutableReference {

@@ -117,7 +117,7 @@ pub(crate) trait Request: AnyCall {
 pub(crate) trait CallOptions {
     fn mode(&self) -> Option<Mode>;
     fn validate(&self) -> Option<&dyn Fn(&Entry) -> bool>;
-    /// What says how long results are good for; asked whether it is there before it is called.
+    /// The function that says how long results are good for. Whether there is one is asked before it is called.
     fn expires(&self) -> Option<&dyn Fn() -> Duration>;
     fn min_duration(&self) -> Option<Duration>;
     fn compression(&self) -> Option<Compression>;

@@ -163,7 +163,7 @@ impl<const SHORT: usize> ByteStream<SHORT> {
         for (word, bytes) in words.iter_mut().zip(self.short.chunks_exact(8)) {
             *word = u64::from_le_bytes(bytes.try_into().ok()?);
         }
-        // The last byte is none of theirs.
+        // The last byte of the last word is free.
         *words.last_mut()? |= (self.len as u64) << 56;
         Some(words)
     }

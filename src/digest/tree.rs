@@ -104,7 +104,7 @@ pub(crate) fn runs<S>(
         let mut scratch = scratch();
         return (0..runs).flat_map(|n| nth(&mut scratch, n)).collect();
     }
-    // A thread more for half as much again as one makes by itself.
+    // One thread for each half of what a thread hashes alone.
     let threads = usize::try_from(total / (serial / 2).max(1)).unwrap_or(usize::MAX);
     let made = shared(threads.min(runs), 0..runs, scratch, |scratch, n| Ok::<_, Infallible>(nth(scratch, n)));
     made.unwrap_or_else(|never| match never {}).into_iter().flatten().collect()

@@ -134,7 +134,7 @@ impl RunTimeArgument {
         self.digest
     }
 
-    /// It in words; nothing of a secret one.
+    /// Takes the description of the argument; a secret one is described by nothing.
     pub(super) fn take_description(&mut self) -> Description {
         let described = std::mem::take(&mut self.described);
         if self.secret { Description { text: SECRET.to_owned(), leaves: Vec::new() } } else { described }

@@ -189,7 +189,7 @@ impl AnyCall for RunTimeCall {
         self.identity.as_ref()
     }
 
-    /// That was done before there was a call.
+    /// The arguments were digested before there was a call.
     fn hashing(&self) -> Duration {
         Duration::ZERO
     }

@@ -9,8 +9,8 @@ use crate::digest::Digest;
 /// How long what another process removed may stay unseen.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// When the parts of each code were last looked for, by where the function's path is and how long; `None` if they are too
-/// many to be written.
+/// When the parts of each code were last looked for, by the address and the length of the function's path; `None` if
+/// they are too many to be written.
 #[derive(Default)]
 pub(crate) struct CodesSeen(BTreeMap<(usize, usize, Digest), Option<Instant>>);
 

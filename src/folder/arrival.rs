@@ -74,8 +74,8 @@ pub(crate) fn take_array(
     }
 }
 
-/// What overflowed a record, by way of a file of this folder, which is removed again: a file of a few blocks may say that
-/// it is gigabytes long, so that `fill` hashes what it writes, and room is made for what the record names alone.
+/// Takes what overflowed a record, through a file of this folder that is removed again. A file of a few blocks may
+/// claim to be gigabytes long: so `fill` hashes what it writes, and room is made only for what the record names.
 /// `expected` bytes are reserved: none where the length is only claimed.
 pub(crate) fn take_overflow(
     archive: &Archive,

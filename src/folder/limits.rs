@@ -147,7 +147,7 @@ fn parse(size: &str) -> Option<u64> {
     if unitless || !are_digits(whole) || !are_digits(fraction) {
         return None;
     }
-    // A digit after the 18th is less than a millionth of a byte, even of a `T`.
+    // A digit after the 18th decides on less than a millionth of a byte, even with the unit `T`.
     let fraction = &fraction[..fraction.len().min(18)];
     let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
     let fraction = (u128::from(fraction.parse::<u64>().ok()?) << shift) / scale;

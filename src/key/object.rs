@@ -83,8 +83,8 @@ fn covers(line: &str, address: usize) -> bool {
     })
 }
 
-/// Without a map of the process, the executable stands for the object; a function of a library that was
-/// loaded at run time is told from it by nothing, and is refused by no one: macOS programs link statically.
+/// Without a map of the process, the executable stands for the object. A function in a library that was loaded at run
+/// time can't be told from one in the executable, and isn't refused: programs on macOS link statically.
 #[cfg(not(target_os = "linux"))]
 fn holder(_address: usize) -> Result<PathBuf> {
     let path = Path::new("the executable");

@@ -32,8 +32,8 @@ impl FileAttributes {
         Some(Self { mode: found.mode() & 0o7777, owner: found.uid(), group: found.gid(), extended })
     }
 
-    /// The permissions with which a file is created that is to have `mode`, or the kept one, in the end: nobody may
-    /// read it before who may not read it then.
+    /// The permissions with which a file is created that is to have `mode`, or the kept mode, in the end: until then
+    /// nobody may read it who may not read it afterwards.
     pub(super) fn mode_of_new(kept: Option<&Self>, mode: u32) -> u32 {
         kept.map_or(mode, |kept| kept.mode & 0o700 & mode)
     }

@@ -13,7 +13,7 @@ use crate::memory::{Engine, Memory};
 use crate::stats::verbose::{MissReport, Storing};
 use crate::tier::{FetchRequest, Fetched, Filter, Flushed, Moved, Purged, TierProbe, TierStatus, Tiers};
 
-/// What is good for no longer isn't shared, in nanoseconds.
+/// A result that is good for less than this isn't shared; in nanoseconds.
 const SHORT_LIVED: u64 = 60_000_000_000;
 
 /// A call that is asked for.
@@ -22,7 +22,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) site: &'a Site,
     /// Whether an entry is good, by the rules of function and memory.
     pub(crate) fresh: &'a dyn Fn(&FoundEntry) -> Result<(), Missing>,
-    /// What somebody had edited there, and it replaces.
+    /// The edit there that the result is to replace, if there is one.
     pub(crate) edited: Option<Content>,
     /// Another task computes it, too.
     pub(crate) is_alone: bool,

@@ -17,8 +17,8 @@ use crate::memory::{Engine, Memory};
 use crate::payload::{Codec, OneArray, Writer};
 use crate::record::{Record, nanoseconds_since_1970};
 
-/// How long a commit waits for whoever else replaces the entry. Without a turn that another process has it leaves, at
-/// worst, files that no record names.
+/// How long a commit waits for whoever else replaces the entry. Going on without a turn that another process has
+/// leaves, at worst, files that no record names.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How an array of this type is stored.
@@ -131,7 +131,7 @@ impl Engine {
         let mut sink = Sink::new(&self.archive, site, compression, stem);
         let mut writer = Writer::new(&mut sink, self.settings.inline);
         save(&mut writer)?;
-        // What expires is good as of now, however old what it replaces was.
+        // The lifetime of an edit begins now, however old the result is that it replaces.
         let expires = self.expires(options).is_some() || base.expires.is_some();
         let created = if expires { nanoseconds_since_1970(SystemTime::now()) } else { base.created };
         let lifetime = base.expires.map(|at| at.saturating_sub(base.created));

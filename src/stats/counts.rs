@@ -203,7 +203,8 @@ pub(crate) struct Counters {
     tallies: ForkMutex<Tallies>,
 }
 
-/// Each with its function, by the stripe and by where the function's path is and how long, so that nobody has to read it.
+/// The tallies, each with its function, by the stripe and by the address and length of the function's path, so that
+/// nobody has to read the path.
 type Tallies = BTreeMap<(usize, usize, usize), (&'static str, Arc<Tally>)>;
 
 /// The hits of one function in the threads of one stripe: one counter for all threads would cost each of them more than
@@ -222,7 +223,7 @@ pub(crate) struct Tally {
     _behind: [u64; LINES],
 }
 
-/// Two lines, in words.
+/// Two cache lines, in words of 64 bits.
 const LINES: usize = 16;
 
 impl Tally {

@@ -123,8 +123,8 @@ impl Recorder {
         Reason::Argument(self.differences(&nearest.arguments, &identity.arguments, call))
     }
 
-    /// What the code differs in from the one of those that it differs from in the least; of several from that with the
-    /// nearest arguments, and then from the newest.
+    /// The changes from the most similar of these codes; of several, from the one with the nearest arguments, and then
+    /// from the newest.
     fn nearest_code(&self, function: &Function, codes: HashMap<Digest, Near>) -> Vec<String> {
         let mut codes: Vec<(Near, Digest)> = codes.into_iter().map(|(code, near)| (near, code)).collect();
         codes.sort_unstable_by_key(|&(near, _)| near);

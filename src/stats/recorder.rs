@@ -31,8 +31,8 @@ pub(crate) struct Recorder {
     /// Whether the values of arguments are shown and recorded.
     texts: bool,
     pub(super) salt: String,
-    /// Functions, by where their paths are, with their code, that have missed: after its first miss a function is known,
-    /// and what calls of other code are stored.
+    /// The functions that have missed, by the address of their path and by their code, each with the arguments of
+    /// stored calls of its other codes, as they were found at the first miss.
     pub(super) outlined: ForkMutex<HashMap<(usize, Digest), Arc<OtherCode>, DigestHash>>,
     /// Pairs of functions, the second called inside the first and not named by it, that were looked at, and warned about if
     /// need be.
@@ -81,7 +81,7 @@ impl Recorder {
         }
     }
 
-    /// Counts a hit for good, and says whether it is the first of its key; each is one where nobody counts.
+    /// Counts a hit for good, and says whether it is the first of its key; where nothing is counted, every hit is.
     fn is_first(&self, call: &dyn AnyCall, key: Key, hit: impl FnOnce() -> FirstHit) -> bool {
         self.run.as_ref().is_none_or(|run| run.first_hit(call.function().path(), key, hit))
     }

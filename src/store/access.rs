@@ -9,7 +9,7 @@ pub(super) fn share(root: BorrowedFd<'_>, file: &OwnedFd, stat: &fs::Stat) {
     let Ok(root) = fs::fstat(root) else { return };
     let shared = root.st_mode & 0o020 != 0 && root.st_gid == stat.st_gid;
     let bits = if shared { 0o660 } else { 0o600 };
-    // What has content, or a second name, was put there by somebody, and its mode means something elsewhere.
+    // A file with content or a second name was put there by somebody, and its mode means something elsewhere.
     let is_ours = || stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1 && stat.st_size == 0;
     if stat.st_mode & 0o7777 != bits
         && is_ours()

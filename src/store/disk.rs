@@ -27,7 +27,7 @@ pub(crate) const TRIES: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Disk {
     pub(crate) root: RwLock<Arc<Root>>,
-    /// Where a removed root is made anew; for messages, else.
+    /// The path of the folder, at which a removed root is made anew; otherwise only for messages.
     path: PathBuf,
     writable: bool,
     /// Whether a root that was removed is made anew, and whether the cache's own root gets its tag.
@@ -249,8 +249,7 @@ impl Disk {
 
     /// Takes the write permissions off an open blob; `true` if it has none afterwards.
     ///
-    /// Takes the write permission off a file, by descriptor and not by name, so that it is the very file that the
-    /// caller has verified.
+    /// This is done by descriptor and not by name, so that it is the very file that the caller has verified.
     pub(crate) fn make_read_only(&self, file: &File) -> Result<bool> {
         let action = "take the write permission off a file in";
         let error = |errno| Error::io(action, &self.path, errno);

@@ -139,7 +139,7 @@ impl Locks {
             Some(FoundLock { kind: LockKind::Read, .. }) => Err(Error::unsupported(format!(
                 "byte {offset} of `{NAME}` is locked for reading by another process, expected a lock for writing"
             ))),
-            // Nothing: it has just been given back.
+            // The lock was released just now.
             Some(_) | None => Ok(()),
         }
     }
@@ -264,7 +264,8 @@ fn waits(held: u32) -> i64 {
     (1 << 62) | i64::from(held) << 31
 }
 
-/// 62 bits of the key. Two keys that share a byte wait for each other, once in 2^31 keys at a time; nothing more.
+/// 62 bits of the key. Two keys that share a byte wait for each other, which happens once among 2^31 keys at a time and
+/// does no other harm.
 fn offset(key: [u8; 16]) -> i64 {
     let bits = key.iter().take(8).fold(0_i64, |bits, &byte| (bits << 8) | i64::from(byte));
     bits & (i64::MAX >> 1)

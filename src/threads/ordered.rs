@@ -155,7 +155,7 @@ mod tests {
             let make = |last: &mut Option<usize>, n: usize| {
                 assert!(last.is_none_or(|last| last < n));
                 *last = Some(n);
-                // Of the part that is being handed over nobody counts any more.
+                // The part that is being handed over isn't counted any more.
                 assert!(n <= over.load(Ordering::SeqCst) + threads * 3, "{n} of {threads} threads");
                 Ok::<_, ()>(n)
             };

@@ -19,8 +19,8 @@ pub(crate) struct Core {
     pub(super) answers: ForkMutex<LastAnswers>,
     /// Functions whose pickled results were warned of.
     pub(super) pickled: ForkMutex<HashSet<String>>,
-    /// The lists that could not be applied to the folder yet, by the ids of their tiers. The copies don't say what they say,
-    /// so that it is applied later; nothing that they deny is fetched meanwhile.
+    /// The lists that could not be applied to the folder yet, by the ids of their tiers. The folder's copies don't have
+    /// their lines, so that these are applied later; meanwhile nothing that they deny is fetched.
     pub(super) unapplied: ForkMutex<HashMap<String, Deny>>,
     /// The tiers whose lists are too long to be read: nothing is fetched while it can't be known what was purged.
     pub(super) unknown: ForkMutex<HashSet<String>>,

@@ -92,13 +92,13 @@ impl PurgeLine {
         self.until > self.lifted
     }
 
-    /// Both, whichever is known first.
+    /// The merger of two lines for one target, in either order.
     fn merged(self, other: Self) -> Self {
         let lifted = self.lifted.max(other.lifted);
         let (older, newer) = if self.until <= other.until { (self, other) } else { (other, self) };
         let denies = match older.until == newer.until {
             true => older.denies.min(newer.denies),
-            // What an earlier purge denies a later one does.
+            // A later purge denies all that an earlier one does.
             false if older.until > lifted => older.denies.max(newer.denies),
             false => newer.denies,
         };
@@ -428,7 +428,7 @@ mod tests {
         let before = deny.clone();
         assert_eq!((deny.lift(Some("app::f")), deny.lift(Some("app::g")), deny.lift(None)), (1, 0, 1));
         assert_eq!(Deny::parse(deny.text().as_bytes()).in_force().count(), 0, "{}", deny.text());
-        // Who knows the purge alone learns that it is lifted.
+        // A copy that only knows the purge learns that it was lifted.
         let mut copy = before;
         copy.merge(deny.clone());
         assert_eq!(copy.in_force().count(), 0);

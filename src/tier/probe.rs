@@ -137,7 +137,7 @@ fn get(calls: &BackendCalls, object: &str) -> Result<Answer, Fault> {
     })
 }
 
-/// What an answer says of the place beside.
+/// Notes what an answer says of the place besides.
 fn hear(place: &Place, answer: Result<(), Fault>) -> Result<(), Trouble> {
     place.hear(&answer);
     answer.map_err(|fault| place.trouble(&fault))

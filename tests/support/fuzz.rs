@@ -33,8 +33,8 @@ pub(crate) fn fuzz(name: &str, target: Option<&str>, runs: u64, corpus: &[Vec<u8
     println!("{said}");
 }
 
-/// These inputs, followed by those of the repository. With `NDCACHE_FUZZ_CORPUS` these are written into the repository's
-/// folder, for fuzzers to begin with.
+/// These inputs, followed by those of the repository. With `NDCACHE_FUZZ_CORPUS` the first ones are written into the
+/// repository's folder, for fuzzers to begin with.
 fn with_found(target: &str, corpus: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     if std::env::var_os("NDCACHE_FUZZ_CORPUS").is_some() {

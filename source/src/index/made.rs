@@ -171,7 +171,7 @@ fn module(
     raw.to = declared.to + 2;
     raw.body = None;
     let is_variable = file.symbol(declared.from + 1) == Symbol::DOLLAR;
-    // Of another macro the folder counts, and the file holds the attributes.
+    // The module's file is looked for from the folder of the call, while its attributes stand in the file of the macro.
     let context = Context { file: number, ..context.clone() };
     if !is_variable {
         raw.name = file.symbol(declared.from + 1);

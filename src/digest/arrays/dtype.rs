@@ -99,9 +99,9 @@ fn is_number(word: &str) -> bool {
 /// The format of a field.
 struct DtypeFormat {
     size: u64,
-    /// It is a field of no name's, between others.
+    /// Whether it may be padding: a field between others that has no name.
     may_be_padding: bool,
-    /// It can have a shape: NumPy takes the shape of what has no size for the size.
+    /// Whether it can have a shape: NumPy takes the shape of a dtype without a size for that size.
     may_repeat: bool,
 }
 
@@ -200,7 +200,7 @@ impl<'a> DtypeParser<'a> {
         Ok(axis)
     }
 
-    /// A value that only a title is; of a text its letters.
+    /// A literal that can only be a title; of a text, its letters.
     fn literal(&mut self) -> Parsed<Option<Vec<u32>>> {
         if self.is_next('(') {
             self.several('(', ')', |parser| parser.literal().map(drop))?;
@@ -251,7 +251,7 @@ impl<'a> DtypeParser<'a> {
         for _ in 0..digits {
             code = code << 4 | self.letter()?.to_digit(16).ok_or(UNKNOWN)?;
         }
-        // Halves of pairs, too, which are no letters.
+        // Halves of surrogate pairs are kept, too, though they are no letters.
         if code <= u32::from(char::MAX) { Ok(code) } else { Err(UNKNOWN) }
     }
 

@@ -94,7 +94,7 @@ pub(crate) fn itemsize(descr: &str) -> Option<u64> {
     })
 }
 
-/// The name in texts of an element that NumPy calls `descr`: `f64`. What is none of an element keeps NumPy's name.
+/// The name in texts of an element that NumPy calls `descr`: `f64`. Any other dtype keeps NumPy's name.
 pub(crate) fn shown_dtype(descr: &str) -> &str {
     match descr {
         "|b1" => bool::NAME,

@@ -230,8 +230,8 @@ pub(crate) fn array_text(
     Digest::of(&text.bytes[..text.len])
 }
 
-/// A text in the making: some bytes, a word longer than it will be. Nothing but the bytes is ever handed on, so that the
-/// length is no memory that is waited for: for a small array that takes longer than hashing it.
+/// A text in the making: some bytes, a word longer than it will be. Only the bytes are ever passed on, so that the
+/// length needn't be in memory: to wait for it would take longer than hashing a small array.
 struct MetaText<'a> {
     bytes: &'a mut [u8],
     len: usize,

@@ -59,7 +59,7 @@ impl Known {
         truth == computed && self.claim.is_none_or(|claim| claim == truth)
     }
 
-    /// The digest, and whether it is but claimed: which a strict caller doesn't want, and has the bytes hashed.
+    /// The digest, and whether it is only claimed. A `strict` caller takes no claim: for it the bytes are hashed.
     pub(crate) fn resolve(&self, strict: bool, hash: impl FnOnce() -> Digest) -> (Digest, bool) {
         match (self.truth.get(), self.claim) {
             (Some(&truth), _) => (truth, false),
@@ -187,7 +187,7 @@ impl Registration {
         Some(Self(entry))
     }
 
-    /// Whether it is of this very array, and says this of it.
+    /// Whether the registration is that of this array, and what it knows is `known`.
     pub(crate) fn is_of<A: Element, D: Dimension>(&self, array: &ArrayRef<A, D>, known: &Arc<Known>) -> bool {
         Arc::ptr_eq(&self.0.known, known) && self.0.is_of(array)
     }
@@ -202,7 +202,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // Should the table be out of reach, it knows all the same.
+        // Even if the table can't be locked, the entry itself says that its array is gone.
         self.0.live.store(false, Ordering::Release);
         LIVE.fetch_sub(1, Ordering::Relaxed);
         let Some(mut table) = write() else { return };

@@ -54,7 +54,7 @@ pub struct FileContent {
     digest: Digest,
     place: FileId,
     stamp: Stamp,
-    /// A change would have shown in the stamp.
+    /// Whether the file was old enough that every later change shows in its stamp.
     settled: bool,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct ReadFile {
     pub(crate) place: FileId,
     len: u64,
     pub(crate) digest: Digest,
-    /// It didn't change while it was read: else its times may be those of nothing that was ever there.
+    /// Whether it stayed the same while it was read; if not, its times may be those of a content that it never had.
     steady: bool,
 }
 
@@ -175,7 +175,7 @@ pub(crate) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// Where a file lies, in words: no path of a machine.
+/// The name of a file, for texts, which contain no path of this machine.
 pub(crate) fn file_name(path: &Path) -> &OsStr {
     path.file_name().unwrap_or(path.as_os_str())
 }
@@ -252,7 +252,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         fs::write(&path, "two").unwrap();
         digests.push(open_at(&path, &remembered, later).0);
-        // Of the same size, and with the modification time of what it replaces.
+        // It has the size and the modification time of the file that it replaces.
         fs::write(&other, "six").unwrap();
         let times = fs::FileTimes::new().set_modified(fs::metadata(&path).unwrap().modified().unwrap());
         File::options().write(true).open(&other).unwrap().set_times(times).unwrap();

@@ -22,11 +22,11 @@ pub(crate) struct SeenFile {
 }
 
 thread_local! {
-    /// What the arguments are that this thread hashes, while somebody asks.
+    /// The files in the arguments that this thread is hashing; `None` while nobody asks for them.
     static SEEN: RefCell<Option<Vec<SeenFile>>> = const { RefCell::new(None) };
 }
 
-/// Puts back, in a panic too, what was collected when this one began: arguments may hash those of other calls.
+/// Puts back, in a panic too, what an outer call had collected: hashing one call's arguments may hash those of another.
 struct Outer(Option<Vec<SeenFile>>);
 
 impl Drop for Outer {

@@ -183,12 +183,12 @@ impl<'a> Canonical<'a> {
     #[inline]
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> CanonicalResult {
         let fed = value.serialize(Canonical { hasher: self.hasher, unordered: self.unordered });
-        // Where it is ignored, the stream has begun something that doesn't end.
+        // If an implementation ignores the error, the stream has begun something that doesn't end.
         self.hasher.spoiled |= fed.is_err();
         fed
     }
 
-    /// What holds one value.
+    /// A value that holds one other value.
     #[inline]
     fn inside<T: Serialize + ?Sized>(self, value: &T) -> CanonicalResult {
         let mut fed = Err(over());

@@ -17,7 +17,7 @@ impl ContentHasher {
         hasher
     }
 
-    /// Ends an argument. No value can feed the same, so that what belongs to which is clear.
+    /// Ends an argument. No value can feed this mark, so it is clear which bytes belong to which argument.
     #[inline]
     pub(crate) fn end_argument(&mut self) {
         self.tag(Tag::Argument);
@@ -25,7 +25,7 @@ impl ContentHasher {
 
     /// Feeds an argument that is a text.
     pub(crate) fn argument_text(&mut self, text: &dyn fmt::Display) {
-        // A stream takes what is written.
+        // A stream takes whatever is written.
         let _ = write!(PlainBytes(self), "{text}");
         self.end_argument();
     }
@@ -88,7 +88,8 @@ impl PlainKey {
 const ODD: [u64; WORDS / 2] =
     [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
 
-/// Text without a mark. Not the hasher itself: what anyone could feed so would not be told from marks.
+/// Writes text without a mark. The hasher doesn't implement this trait itself: what its users wrote in this way could
+/// look like marks.
 struct PlainBytes<'a>(&'a mut ContentHasher);
 
 impl fmt::Write for PlainBytes<'_> {

@@ -56,7 +56,7 @@ impl Text {
 
     /// Adds the `Display` text of `value`, as far as it fits.
     pub fn display(&mut self, value: impl Display) {
-        // It fails when it is full, and that is seen by the `…`.
+        // It fails when it is full, which the `…` shows.
         let _ = write!(self, "{value}");
     }
 

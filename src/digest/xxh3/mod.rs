@@ -20,7 +20,7 @@
 //! An `Avx512` or an `Avx2` is what such a call needs: their fields are private to their files, and nothing there makes one
 //! but `detect`, after it has asked the processor.
 
-// Where no kernel serves the processor, nothing asks for one.
+// On other processors no kernel is asked for, so parts of this module are unused.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
 
 #[cfg(target_arch = "x86_64")]
@@ -91,7 +91,7 @@ fn otherwise(bytes: &[u8]) -> u128 {
     if bytes.len() < 512 { xxh3_128(bytes) } else { XxHash3_128::oneshot(bytes) }
 }
 
-/// The blocks before the last byte, and the rest: that byte is never accumulated but by the [`End`].
+/// The blocks before the last byte, and the rest: only the [`End`] ever accumulates that byte.
 fn before_the_end(bytes: &[u8]) -> (&[Block], &[u8]) {
     let (blocks, tail) = bytes.split_at(bytes.len().saturating_sub(1) / BLOCK * BLOCK);
     (blocks.as_chunks().0, tail)

@@ -53,8 +53,8 @@ struct Blocks {
     kernel: Kernel,
     lanes: Lanes,
     total: u64,
-    /// The bytes that aren't accumulated: at most a block, and at least one byte once there are any, since it shows at
-    /// the end alone which stripe is the last one. Their memory never grows.
+    /// The bytes that aren't accumulated yet: at most a block, and at least one byte once there are any, since only the
+    /// end shows which stripe is the last one. Their memory never grows.
     kept: Vec<u8>,
     /// The stripe before these, once anything is accumulated.
     before: Stripe,

@@ -132,7 +132,8 @@ impl Archive {
         found.is_ok_and(|found| found.is_some_and(|found| found.record.arrays == record.arrays))
     }
 
-    /// What somebody has made by hand of the entry at `site`; `None` if it is as it was computed, or isn't there.
+    /// The content that a user has given the entry at `site` by hand; `None` if it is as it was computed, or isn't
+    /// there.
     pub(crate) fn edited(&self, site: &Site, function: &str) -> Option<Content> {
         let found = self.find_in_open(site, function).ok().filter(|found| found.record.edited)?;
         Some(Content::of(&found.record))

@@ -22,7 +22,7 @@ use crate::planted;
 use crate::record::{ArgumentList, ArrayRecord, FORMAT, NPY, Record, nanoseconds, nanoseconds_since_1970, required};
 use crate::store::{StagedBlob, nonce};
 
-/// How often an entry is stored that somebody sweeps away under the hands.
+/// How often storing an entry is tried while somebody sweeps its files away.
 const TRIES: usize = 5;
 
 /// About what a record takes without its value, to tell when limits may be exceeded.
@@ -35,13 +35,13 @@ pub(crate) struct Draft {
     pub(crate) parts: &'static [Part],
     pub(crate) arguments: ArgumentList,
     pub(crate) build: Option<Digest>,
-    /// Where they mean something.
+    /// The types of the call, which mean something within `build` alone.
     pub(crate) types: Option<Types>,
     pub(crate) readable: bool,
     pub(crate) expires: Option<u64>,
     pub(crate) files: Vec<SeenFile>,
     pub(crate) sharing: Sharing,
-    /// It means nothing on another machine.
+    /// Whether the result means nothing on another machine.
     pub(crate) local: bool,
     /// What somebody had edited where it is to be stored, before the function ran.
     pub(crate) edited: Option<Content>,

@@ -97,7 +97,7 @@ fn an_entry_that_is_edited_between_count_and_removal_stays() {
     let evictor = &engine(&memory).evictor;
     let mut inventory = evictor.count(None, Evicted::default()).unwrap();
     edit(&memory, 10);
-    // Even if the clock gave both records the same time.
+    // The edited entry stays even if the clock gave both records the same time.
     let path = memory.entry(&bytes::call(10)).unwrap().unwrap().path().to_owned();
     let modified = path.metadata().unwrap().modified().unwrap();
     let mut candidates = std::mem::take(&mut inventory.first.heap).into_vec();
@@ -133,7 +133,7 @@ fn a_count_leaves_its_time_on_the_file_of_locks() {
 
 #[test]
 fn a_candidate_takes_no_more_than_its_documentation_says() {
-    // Each is there twice while what the threads have found is brought together.
+    // Each candidate is in memory twice while the findings of the threads are merged.
     assert!(2 * size_of::<Candidate>() <= 112);
 }
 
@@ -301,7 +301,7 @@ proptest! {
         if age.is_some() {
             prop_assert_eq!(&left, &kept);
         }
-        // Others go as far as the limits ask for.
+        // The other entries are evicted as far as the limits demand.
         if let Some(items) = items {
             prop_assert!(left.len() as u64 <= items.max(kept.len() as u64));
         }

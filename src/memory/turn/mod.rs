@@ -28,7 +28,7 @@ use crate::store::LockedKey;
 pub(crate) struct ComputeTurn {
     pub(crate) missed: MissReport,
     decision: StoreDecision,
-    /// What somebody had edited there, before the function runs.
+    /// The edit that stands there before the function runs, if there is one.
     edited: Option<Box<Content>>,
     /// Boxed: calls nest, and while the function runs the stack is the callers'.
     lead: Box<Lead<LockedKey>>,

@@ -115,8 +115,8 @@ fn has_seed<S>() -> bool {
     typeid::of::<S>() == TypeId::of::<RandomState>()
 }
 
-/// A table whose hasher has no seed, made so that its order follows from its content: what it is walked in is a part of
-/// what its user sees, and has to be the same on the first call and later ones.
+/// A table whose hasher has no seed, made so that its order follows from its content: its user sees the order in which
+/// it is walked, which has to be the same on the first call and later ones.
 ///
 /// `entries` come in the order of their keys' bytes.
 fn table<K: Eq + Hash, V, S: BuildHasher + Default>(entries: Vec<(K, V)>) -> HashMap<K, V, S> {

@@ -52,7 +52,7 @@ struct RunState {
     process: Process,
     /// 16 hex digits.
     name: String,
-    /// That of the memory that was opened last; of no memory in a child that was forked while this was in use.
+    /// The disk of the memory that was opened last; `None` in a child that was forked while this was in use.
     disk: Option<Arc<Disk>>,
     from: SystemTime,
     seen: HashSet<Digest, DigestHash>,

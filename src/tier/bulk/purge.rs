@@ -95,7 +95,7 @@ impl Core {
         Ok(lifted)
     }
 
-    /// Names what a filter takes that takes no whole function, here and there.
+    /// Names the single results that a filter takes, here and in tiers, if it takes no whole function.
     fn name_each(
         &self,
         places: &[&Place],

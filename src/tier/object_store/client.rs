@@ -181,7 +181,7 @@ fn host_of(uri: &http::Uri) -> String {
     }
 }
 
-/// An answer that is read as a whole, by who trusts its length.
+/// Limits an answer that is read as a whole by a reader that trusts its length.
 fn limited<B>(body: B) -> HttpResponseBody
 where
     B: http_body::Body<Data = Bytes, Error = HttpError> + Send + Sync + 'static,

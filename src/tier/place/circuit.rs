@@ -44,9 +44,9 @@ struct CircuitState {
     open_until: Option<SystemTime>,
     /// How long it was open last; zero, if the place has only asked to be left alone until then.
     lasted: Duration,
-    /// The file says the same.
+    /// Whether the file says the same.
     is_shared: bool,
-    /// Somebody asks to see whether it is back.
+    /// When this process last asked to see whether the place is back.
     probed: Option<SystemTime>,
     /// Whether the last calls found it busy.
     recent: VecDeque<bool>,
@@ -125,7 +125,7 @@ impl Circuit {
         left.unwrap_or(Duration::ZERO).min(LONGEST)
     }
 
-    /// The place has answered, whatever it said.
+    /// Notes that the place has answered, whatever it said.
     pub(super) fn answered(&self) {
         let mut state = self.state.lock();
         self.read_once(&mut state);
@@ -142,7 +142,7 @@ impl Circuit {
         }
     }
 
-    /// The place has failed so. Says whether it isn't asked from now on.
+    /// Notes that the place has failed with this fault. Says whether it isn't asked from now on.
     pub(super) fn failed(&self, fault: &Fault) -> bool {
         let mut state = self.state.lock();
         self.read_once(&mut state);
@@ -166,7 +166,7 @@ impl Circuit {
         true
     }
 
-    /// What came wasn't what had been put.
+    /// Notes that an object came that wasn't what had been put.
     pub(in crate::tier) fn damaged(&self) {
         let mut state = self.state.lock();
         state.damaged += 1;
@@ -175,7 +175,7 @@ impl Circuit {
         }
     }
 
-    /// What came was right.
+    /// Notes that an object came that was right.
     pub(in crate::tier) fn intact(&self) {
         self.state.lock().damaged = 0;
     }

@@ -195,7 +195,7 @@ impl Place {
         deleted
     }
 
-    /// What an answer to one who writes says of the place: who may not do that may still read.
+    /// Notes what an answer to a write says of the place: a user who may not write may still read.
     fn hear_of_writing<T>(&self, answer: &Result<T, Fault>) {
         match answer {
             Err(fault @ Fault::Denied) => {
@@ -206,7 +206,7 @@ impl Place {
         }
     }
 
-    /// What an answer says of the place.
+    /// Notes what an answer says of the place.
     pub(super) fn hear<T>(&self, answer: &Result<T, Fault>) {
         match answer {
             Ok(_) | Err(Fault::Absent | Fault::Exists | Fault::Unsupported) => self.circuit.answered(),
@@ -235,7 +235,7 @@ impl Place {
     fn warn(&self, fault: &Fault, what: &str) {
         let trouble = self.trouble(fault);
         let Trouble { class, cause, remedy, .. } = &trouble;
-        // How much patience it asks for is no other cause.
+        // A busy place that asks for another time to wait has the same cause.
         let is_logged = self.is_logged(class, if let Fault::Busy(_) = fault { "" } else { cause });
         if is_logged {
             tracing::debug!(tier = self.name, %fault, "{what}");

@@ -48,7 +48,7 @@ impl Pace {
         }
     }
 
-    /// A call of a function was computed in that time.
+    /// Notes that a call of a function was computed in that time.
     pub(in crate::tier) fn computed(&self, function: &str, took: Duration) {
         let mut known = self.0.lock();
         if !known.functions.contains_key(function) {

@@ -80,7 +80,7 @@ impl<'a> Allowance<'a> {
         self.most.saturating_sub(self.begin.elapsed())
     }
 
-    /// Whether it goes on: in time by its speed so far, and wanted.
+    /// Whether fetching goes on: by its speed so far it ends in time, and it is still wanted.
     fn expect_progress(&self) -> Result<(), FetchFailure> {
         let (took, arrived) = (self.begin.elapsed(), self.arrived.load(Ordering::Relaxed));
         if arrived > self.seen.get().0 {

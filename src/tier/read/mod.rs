@@ -38,7 +38,7 @@ pub(crate) struct FetchRequest<'a> {
     pub(crate) wanted: &'a dyn Fn() -> bool,
 }
 
-/// What became of it.
+/// What became of a request.
 pub(crate) enum Fetched {
     /// It is here now, from the tier at this place.
     Here(String),
@@ -266,7 +266,8 @@ fn stopped(stop: &mut Option<FetchFailure>, why: FetchFailure) -> Error {
     Error::new(ErrorKind::Other, "it didn't come")
 }
 
-/// What it comes to that `file` didn't come: because of the place by `stop`, else because of this folder or of the file.
+/// The outcome if `file` didn't come: by `stop` because of the place, else because of this folder or of the file
+/// itself.
 fn why_not(
     place: &Place,
     file: &str,

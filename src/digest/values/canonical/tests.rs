@@ -127,7 +127,7 @@ fn a_variant_is_told_by_its_number_where_serde_does_not_tell() {
     assert_ne!(unordered(&Length::Metres(1.0)), unordered(&Length::Feet(1.0)));
 }
 
-/// A type by that name of one's own isn't it.
+/// A type of one's own that has this name isn't meant.
 #[test]
 fn a_cow_counts_by_its_content_borrowed_or_owned() {
     mod own {
@@ -140,7 +140,7 @@ fn a_cow_counts_by_its_content_borrowed_or_owned() {
     }
     let (borrowed, owned) = (Cow::Borrowed("a"), Cow::<str>::Owned("a".to_owned()));
     assert_eq!((serde(&borrowed), unordered(&borrowed)), (serde(&owned), unordered(&owned)));
-    // As it was before all of them had this one.
+    // The discriminant is 1 for both, as it was before all other types had it, too.
     assert_eq!((discriminant(&borrowed), discriminant(&owned)), (1, 1));
     assert_ne!(serde(&borrowed), serde(&Cow::Borrowed("b")));
     let (lists, other) = (Cow::Borrowed(&[1, 2][..]), Cow::<[i32]>::Owned(vec![1, 2]));
@@ -184,7 +184,7 @@ fn a_value_with_a_part_that_refuses_fails_and_equals_nothing() {
     let refusing = Holder(Stubborn(true));
     assert_ne!(digest(&refusing), digest(&refusing));
 
-    // Deep within what has no order, too.
+    // A refusal deep inside of something without an order is noticed, too.
     let nested = BTreeMap::from([(1, vec![Holder(Stubborn(false))]), (2, vec![refusing])]);
     let mut hasher = ContentHasher::trusting();
     nested.content_hash(&mut hasher);
@@ -265,6 +265,6 @@ fn a_key_that_a_map_has_twice_is_an_error() {
         digest_serde(&Pairs(vec![(1, 2), (3, 4)])).unwrap(),
         digest_serde(&Pairs(vec![(1, 4), (3, 2)])).unwrap()
     );
-    // An argument behind others, too.
+    // An argument that comes after others is refused, too.
     assert!(digest_serde(&vec![Pairs(vec![(1, 2), (3, 4)]), Pairs(vec![(0, 0); 2])]).is_err());
 }

@@ -61,7 +61,8 @@ impl<'a> Name<'a> {
     }
 }
 
-/// Where a text lies that stays there. Two texts of one place are the same, and a comparison of places reads neither.
+/// The address of a text that stays where it is. Two texts with one address and length are the same, and comparing
+/// addresses reads neither.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StrAddress {
     at: usize,
@@ -115,7 +116,7 @@ impl Field {
     }
 }
 
-/// Where the text begins behind a mark and a length.
+/// Where the text begins: behind a mark and a length.
 const TEXT: usize = 9;
 
 fn push_text(bytes: &mut Vec<u8>, text: &str) {
@@ -139,10 +140,10 @@ pub(crate) enum HeadKind<'a> {
     SerdeVariant(Name<'a>, u32, u8),
 }
 
-/// All that tells a head from others, but for texts that lie nowhere.
+/// All that distinguishes a head from others, unless a text in it has no lasting address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Mark {
-    /// Nowhere if any text is, in which case the mark tells nothing.
+    /// No address if one of the texts has none; then the mark says nothing.
     name: StrAddress,
     package: StrAddress,
     variant: StrAddress,
@@ -194,7 +195,7 @@ impl WrittenHead {
         }
     }
 
-    /// Whether it is this head, as far as that is seen without reading it.
+    /// Whether it is this head, as far as addresses tell.
     #[inline]
     fn is_at(&self, mark: Mark) -> bool {
         mark.name.is_somewhere() && mark == self.mark
@@ -276,7 +277,7 @@ pub(crate) struct NameTable {
     /// The addresses of the names of fields that were written before: comparing them is enough where fields come in the
     /// expected order.
     places: Vec<StrAddress>,
-    /// What is open, and what that is in.
+    /// What is open now, and what that is inside of.
     now: OpenHead,
     around: Vec<OpenHead>,
     /// The place of the head that came last, and of the one that is expected to come next.

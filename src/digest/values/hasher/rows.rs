@@ -1,9 +1,10 @@
 //! Items of one type, as in a table: what is alike in all of them is fed once, before the first, and of each only what
 //! differs.
 //!
-//! What is alike is a value's stream without the bytes of its numbers and texts, which are what each row has. A part of
-//! whose stream more than that may differ (an `Option`, an enum, a `Vec`, what only serde knows) is marked as a whole:
-//! each row has its stream, and where that ends. So whoever has read what is alike can read each row.
+//! What is alike is a value's stream without the bytes of its numbers and texts, which are what each row has. A part
+//! whose stream may differ in more than that (an `Option`, an enum, a `Vec`, what only serde knows) is marked as a
+//! whole: each row has the part's stream, and says where that ends. So a reader who has read what is alike can read
+//! each row.
 
 use std::any::type_name;
 

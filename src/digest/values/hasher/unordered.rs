@@ -9,9 +9,9 @@ use crate::digest::values::type_name::TypeSequence;
 
 /// The sum of some digests, modulo 2^128, and their number.
 ///
-/// It takes no memory and no sorting. By chance two sums are equal as seldom as two digests: each summand is as good as a
-/// random number, and the sums of two different sets differ by at least one that only one of them has. What a sequence
-/// holds 2^k times is less by k bits of it.
+/// It takes no memory and no sorting. By chance two sums are equal as seldom as two digests: each summand is as good as
+/// a random number, and the sums of two different sets differ by at least one that only one of them has. A digest that
+/// occurs 2^k times counts for k bits less.
 #[derive(Default)]
 pub(crate) struct DigestSum {
     count: u64,
@@ -147,7 +147,8 @@ impl ContentHasher {
         Some(part)
     }
 
-    /// The digest of a part, whose stream begins anew; what it rests on, this one rests on.
+    /// Returns the digest of a part, and begins the part's stream anew. What this stream has to know of it, such as
+    /// claims and failures, is taken over.
     #[inline]
     pub(crate) fn absorb(&mut self, part: &mut Self) -> Digest {
         if part.claimed | part.spoiled | part.cut | (part.shallow != self.shallow) || part.failure.is_some() {

@@ -17,7 +17,7 @@ const N: usize = 440;
 /// The elements of a `.npy`; nothing depends on the header before them, which a hit doesn't read.
 const ELEMENTS: usize = 128;
 
-/// Of how many bits and lengths one is flipped or cut if `NDCACHE_EVERY` is unset; with it each is.
+/// One of this many bits and lengths is flipped or cut if `NDCACHE_EVERY` is unset; if it is set, each is.
 const PART: usize = 61;
 
 #[test]

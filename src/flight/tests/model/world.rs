@@ -87,7 +87,7 @@ struct Folder {
     empty: HashMap<u8, u64>,
 }
 
-/// What is no point of a schedule: never locked across one.
+/// State whose use isn't a point of the schedule: no thread keeps it locked across one.
 #[derive(Default)]
 struct Threads {
     clock: Duration,
@@ -286,7 +286,7 @@ impl World {
         self.threads().waited.insert(current().id());
     }
 
-    /// Until something has changed since this thread last tried a lock.
+    /// Waits until something has changed since this thread last tried a lock.
     pub(super) fn sleep(&self) {
         self.note_wait();
         let mut folder = self.folder();
@@ -307,7 +307,7 @@ impl World {
         self.threads().clock += by;
     }
 
-    /// This thread waits within limits.
+    /// Notes that this thread waits within limits.
     pub(super) fn hurry(&self) {
         self.threads().hurried.insert(current().id());
     }
