@@ -317,7 +317,7 @@ impl Sources {
                 Fact::Cfg(predicate, None) => {
                     let Ok(tokens) = predicate.parse::<TokenStream>() else { continue };
                     let tokens: TokenStream = tokens.into_iter().map(at_mixed_site).collect();
-                    // What is only tried may be no value of its name.
+                    // The predicate may test a value that the package doesn't declare: this is no place to warn of it.
                     let fact = quote_spanned! {site=>
                         #private::Fact::Cfg(#predicate, {
                             #[allow(unexpected_cfgs)]

@@ -25,7 +25,7 @@ import joblib
 import ndcache
 import numpy as np
 
-# Promised of joblib's time over ndcache's, at least.
+# The ratios of joblib's time to ndcache's that are promised at least.
 FLOORS = {
     "warm hit of f(int)": 200,
     "warm hit of f(dict)": 20,

@@ -94,7 +94,7 @@ def set_in_cycle():
 
 
 def values() -> dict[str, object]:
-    """By name; no two are alike for a function."""
+    """Returns values by their names; functions tell any two of them apart."""
     base = np.arange(24, dtype="i8").reshape(4, 6)
     words = ["a", "b", "c", "dd", "eee", "ff"]
     frame = pd.DataFrame({"a": [1, 2, 3], "b": [1.0, 2.0, np.nan], "c": ["x", "y", "z"]})

@@ -93,7 +93,7 @@ def test_many_awaits_leave_the_threads_of_the_loop_to_what_they_wait_for(memory)
         return await asyncio.wait_for(awaits, 0.1), most
 
     results, most = asyncio.run(many())
-    assert results == [2] * 100 and most <= 4  # two of the pool, one that waits, one that ends
+    assert results == [2] * 100 and most <= 4  # two threads of the pool, one that waits and one that ends
 
 
 def test_a_cancelled_wait_ends_at_once_and_takes_no_turn(memory):
@@ -151,7 +151,7 @@ def test_an_interrupt_ends_an_await_that_waits_for_another_process(tmp_path):
     second = support.start(AWAITS, tmp_path / "cache")
     try:
         assert second.stdout.readline() == "awaiting\n"
-        # A signal between asyncio's last look for one and its sleep is only seen once it wakes.
+        # asyncio looks for signals before it sleeps; one that comes just after that is seen only when it wakes.
         time.sleep(0.5)
         second.send_signal(signal.SIGINT)
         try:
@@ -169,7 +169,7 @@ def test_an_interrupt_ends_an_await_that_waits_for_another_process(tmp_path):
 
 
 def test_awaits_of_what_raises_go_on_at_once(memory):
-    """All that wait for it run it at the same time; what was cancelled is run by one of them."""
+    """After an error all that waited compute at the same time; after a cancellation one of them computes."""
     calls, running, most = [], [], []
 
     async def run(seconds):

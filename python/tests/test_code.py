@@ -20,7 +20,7 @@ STATE = pathlib.Path(__file__).with_name("code_state.py")
 IDS = [f"{case[3]}: {case[0]} ({number})" for number, case in enumerate(ALL)]
 
 
-# What is loaded when it is needed may be loaded already.
+# Modules that programs load when they need them: the second process loads them at its start.
 PRELOAD = "numpy.fft numpy.random numpy.ma xml.dom.minidom concurrent.futures.process argparse decimal scipy.signal"
 
 
@@ -81,7 +81,7 @@ def bodies(code: types.CodeType) -> list[object]:
 
 @pytest.mark.parametrize("name", ["argparse", "ast", "collections.abc", "csv", "dataclasses", "functools", "json.decoder", "statistics", "typing"])
 def test_a_reformatted_module_has_the_bodies_that_it_had(name):
-    """`ast.unparse` drops comments and breaks lines elsewhere; the compiler itself lays some few blocks otherwise then."""
+    """`ast.unparse` drops comments and moves line breaks; the compiler then orders the blocks of a few bodies otherwise."""
     text = inspect.getsource(importlib.import_module(name))
     one, two = (bodies(compile(source, name, "exec")) for source in (text, ast.unparse(ast.parse(text))))
     assert len(one) == len(two)

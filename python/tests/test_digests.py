@@ -39,7 +39,7 @@ def test_values_that_functions_tell_apart_have_different_digests():
     for name, value in digest_values.values().items():
         seen.setdefault(digest(value), []).append(name)
     alike = [names for names in seen.values() if len(names) > 1]
-    # The same elements in the same order of memory, and what differs only by what NumPy makes of it.
+    # Only these two may have one digest: their elements are the same, in the same order of memory.
     assert alike == [["array T", "array F"]] or not alike, alike
     assert len(seen) * (len(seen) - 1) / 2 > 100
 
@@ -66,7 +66,7 @@ GOLDEN = json.load(open(os.path.join(HERE, "golden_digests.json"), encoding="utf
 
 @pytest.mark.parametrize("name", golden_values.values())
 def test_a_value_has_the_digest_that_is_written_down(name):
-    # Of 7, true, 1.5, a, (1, a), none, words and path these are what `ndcache::digest` gives of the same values in Rust.
+    # Those of 7, true, 1.5, a, (1, a), none, words and path are the digests that `ndcache::digest` returns in Rust.
     assert digest(golden_values.values()[name]) == GOLDEN[name]
 
 
@@ -78,7 +78,7 @@ def test_values_that_functions_tell_apart_are_written_down_with_different_digest
     seen = {}
     for name, written in GOLDEN.items():
         seen.setdefault(written, []).append(name)
-    # A number that is none is one value, whatever its bits are.
+    # All NaNs count as one value, whatever their bits are.
     assert [names for names in seen.values() if len(names) > 1] == [["nan", "nan with a payload"]]
 
 
@@ -88,7 +88,7 @@ def painted(count, dtype="u1"):
 
 def test_arrays_have_the_digests_that_are_written_down_for_rust():
     written = json.loads((pathlib.Path(HERE).parents[1] / "data" / "array_digests.json").read_text(encoding="utf-8"))
-    # In the order of the file, whose texts say the same.
+    # The arrays stand in the order of the file, which describes each of them.
     made = [
         np.empty(0),
         np.array(1.5),
@@ -135,7 +135,7 @@ def test_arrays_have_the_digests_that_rust_gives_their_files(tmp_path):
 
 
 def test_bytes_are_hashed_without_the_lock_of_the_interpreter():
-    # The larger, the longer the others would have to wait.
+    # The values are large so that the other threads would have to wait long if the lock were held.
     data = bytes(200 << 20)
     values = [data, data.decode(), bytearray(data), memoryview(data), memoryview(data).cast("f")]
     known = [digest(value) for value in values]
@@ -149,7 +149,7 @@ def test_bytes_are_hashed_without_the_lock_of_the_interpreter():
 
     thread = threading.Thread(target=others)
     before = sys.getswitchinterval()
-    # Who has the lock isn't asked to give it up: it is done without being asked, or not at all.
+    # With so long an interval Python asks no thread to give up the lock: the digest does so by itself or not at all.
     sys.setswitchinterval(100)
     try:
         thread.start()

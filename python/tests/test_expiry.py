@@ -41,7 +41,7 @@ def test_what_a_function_remembers_by_its_arguments_expires_with_the_calls_insid
     report = memory.cache(lambda x: price(x), name="report", ignore_globals=["price"])
     summary = memory.cache(lambda x: report(x), name="summary", ignore_globals=["report"])
     plain = memory.cache(lambda x: x, name="plain")
-    for function in (plain, report):  # what is stored has the functions forget
+    for function in (plain, report):  # each result that is stored makes the functions forget
         for _ in range(4):
             function(1)
     summary(1)
@@ -123,7 +123,7 @@ def _awaiting(function):
 
 
 def test_coroutines_that_take_turns_keep_their_calls_apart(memory, price):
-    """Also where all of them run in one context."""
+    """They do so even where all of them run in one context."""
 
     async def take_turns(x):
         for _ in range(3):

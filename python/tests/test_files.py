@@ -230,5 +230,5 @@ print(json.dumps([f(1), hits]))
     file.write_text("new!")
     runs += [answer(program, tmp_path / "cache", file) for _ in range(2)]
     assert [text for text, _ in runs] == ["old", "old", "new!", "new!"] and not runs[2][1]
-    if kind == "FileContent":  # a stamp is another one when the file has settled
+    if kind == "FileContent":  # a `FileStamp` changes once more when the file is old enough to be known by its times
         assert [hits for _, hits in runs] == [False, True, False, True]

@@ -188,7 +188,7 @@ class Holder:
     ],
 )
 def test_equalities_of_hashes_are_joblibs(one, two, equal):
-    """What joblib's `test_hashing` demands; of equal values in other objects joblib says no where ndcache says yes."""
+    """joblib's `test_hashing` demands this. Where equal values are other objects, only ndcache finds them equal."""
     assert (ndcache.hash(one) == ndcache.hash(two)) == equal
     is_strided = isinstance(one, np.ndarray) and not one.flags.forc
     if not (equal and (isinstance(one, (list, frozenset)) or is_strided)):
@@ -199,7 +199,7 @@ def test_a_mapped_array_has_the_hash_of_its_elements(tmp_path):
     np.save(tmp_path / "a.npy", SAMPLE)
     mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
     assert type(mapped) is np.memmap
-    # As joblib says it with `coerce_mmap`, which is taken and changes nothing.
+    # joblib does the same if `coerce_mmap` is set. Here the option is accepted, and changes nothing.
     assert ndcache.hash(mapped) == ndcache.hash(SAMPLE) == ndcache.hash(mapped, coerce_mmap=True)
     assert joblib.hash(mapped, coerce_mmap=True) == joblib.hash(SAMPLE)
     assert ndcache.hash(mapped, hash_name="sha1") == ndcache.hash(SAMPLE, "md5")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from ndcache import Memory
 
-# More bytes than are always digested again.
+# Arguments of fewer bytes are always digested again after the call.
 LARGE = 10_000_000
 
 
@@ -55,7 +55,7 @@ class Model:
 
 
 class Chain:
-    """Has what it is made of as a pipeline of scikit-learn does."""
+    """Holds its parts as a pipeline of scikit-learn does: as pairs of names and objects."""
 
     def __init__(self, *steps):
         self.steps = [(f"step {nth}", step) for nth, step in enumerate(steps)]

@@ -328,7 +328,7 @@ def failing(n):
 
 
 def fetches(memory, name, n):
-    """The result of a call of `rows`, which has to come from elsewhere."""
+    """Returns the result of a call of `rows`, which has to come from a tier."""
     value = memory.cache(failing, name=name, code="version", version=1)(n)
     assert (memory.stats()["hits"], memory.stats()["misses"]) == (1, 0)
     return value
@@ -351,7 +351,7 @@ def test_results_go_by_a_shared_folder_to_other_machines(tmp_path):
     assert (fetches(two, "lab.rows", 5000) == np.arange(5000.0)).all()
     (counts,) = two.stats()["by_tier"].values()
     assert counts["hits"] == 1 and 40_000 <= counts["fetched_bytes"] < 41_000 and counts["uploads"] == 0
-    # Of another share it is another place.
+    # Results of another share are in another place.
     other = Memory(tmp_path / "three", verbose=0, remote=[team], share="any")
     with pytest.raises(AssertionError, match="computed"):
         fetches(other, "lab.rows", 5000)
@@ -379,7 +379,7 @@ rows(3)
 
 def test_the_environment_names_tiers(tmp_path, monkeypatch):
     team = tmp_path / "team"
-    # What a program has stored is there when it has ended.
+    # When a program has ended, all that it stored has been sent.
     run(STORES, tmp_path / "one", NDCACHE_REMOTE=f"rw:{team}", NDCACHE_REMOTE_SHARE="any", NDCACHE_REMOTE_WAIT="60")
     assert list(team.rglob("*.record*")) or [path for path in team.rglob("*") if path.is_file()], "nothing was sent"
     for name, value in (("NDCACHE_REMOTE", str(team)), ("NDCACHE_REMOTE_SHARE", "any"), ("NDCACHE_REMOTE_WAIT", "2.5")):

@@ -55,7 +55,7 @@ def loads(folder, mark, **options):
     """Whether the pickle is loaded, and what is warned of."""
     if os.path.exists(mark):
         os.remove(mark)
-    _decorate._made.clear()  # a memory that knows nothing of before
+    _decorate._made.clear()  # the next memory remembers nothing of earlier ones
     memory = Memory(folder, verbose=0, **options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -109,7 +109,7 @@ def test_anothers_record_isnt_unpickled(stored, monkeypatch):
 @pytest.mark.parametrize("above", range(5))
 def test_what_anyone_may_write_to_isnt_unpickled(stored, above):
     folder, mark = stored
-    # The record, and each folder from it up to that of the cache.
+    # `above` chooses the record itself, or one of the folders from it up to the cache's.
     path = pathlib.Path(record_of(folder, "evil"))
     path = path if above == 0 else path.parents[above - 1]
     assert above < 4 or path == folder
@@ -205,7 +205,7 @@ def test_a_pickle_of_a_shared_folder_is_never_unpickled(tmp_path, monkeypatch):
 
     assert of_victim("two") == (1, 0, False)
     assert of_victim("three", pickle="never") == (1, 0, False)
-    # Who trusts all gets it: it was there.
+    # A memory that trusts all pickles gets the value: so it was there.
     assert of_victim("four", pickle="any") == (0, 1, True)
     os.remove(mark)
     monkeypatch.setenv("NDCACHE_PICKLE", "any")
@@ -217,7 +217,7 @@ OBJECTS = ["|O", "O", "O8", "|O8", "object", "object_", "3O", "f4,O", "[('a', '|
 
 @pytest.mark.parametrize("descr", [*OBJECTS, "[('a', '<f4'), ('b', [('c', '|O')], (2,))]", "[('a', ('O', (2,)))]"])
 def test_no_bytes_of_a_file_become_objects(descr):
-    """The engine lets none of these through; what NumPy makes of a text is looked at once more."""
+    """The engine refuses all of these; the dtype that NumPy makes of the text is checked once more."""
     with pytest.raises(ValueError, match="objects"):
         _hashers.dtype_of(descr)
 
@@ -255,5 +255,5 @@ except ValueError as error:
 @pytest.mark.parametrize("wall", ["dtype of objects", "dtype of fewer bytes", "dtype of more bytes", "array of objects",
                                   "array of fewer bytes", "array of fewer elements"])  # fmt: skip
 def test_an_array_whose_dtype_numpy_takes_otherwise_than_its_record_is_refused(tmp_path, wall):
-    """Behind the engine, which lets none through: no bytes become objects, and none are copied past an array's end."""
+    """Even behind the engine, which refuses all of these, no bytes become objects or are copied past an array's end."""
     assert run(WALLS, tmp_path / "c", 1000, wall).startswith("refused: ")

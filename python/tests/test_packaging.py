@@ -22,7 +22,7 @@ CHECKED_OUT = pytest.mark.skipif(not (ROOT / "Cargo.toml").exists(), reason="it 
 @CHECKED_OUT
 def test_without_cargo_pip_says_in_one_sentence_what_is_missing(tmp_path):
     pytest.importorskip("maturin")
-    # No folder with a cargo, and no Rust that maturin fetches for this build.
+    # `PATH` has no folder with a cargo, and maturin may not fetch Rust for this build.
     here = os.path.dirname(sys.executable)
     path = [here, *(folder for folder in ("/usr/bin", "/bin") if shutil.which("cargo", path=folder) is None)]
     env = {**os.environ, "PATH": os.pathsep.join(path), "MATURIN_NO_INSTALL_RUST": "1"}
@@ -49,7 +49,7 @@ def test_the_source_distribution_has_all_that_a_build_needs(tmp_path):
     assert not [name for name in names if name.endswith(".so")]
     unpacked = next(path for path in tmp_path.iterdir() if path.is_dir())
     manifest = next(path for path in unpacked.rglob("Cargo.toml") if "ndcache-python" in path.read_text())
-    # All packages by path are there, and the lock file is whole.
+    # This succeeds only if all packages by path are there, and the lock file is whole.
     command = ["cargo", "metadata", "--offline", "--locked", "--format-version", "1", "--manifest-path", str(manifest)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -77,7 +77,7 @@ def test_it_is_faster_than_joblib_by_a_tenth_of_what_is_promised_at_least():
     pytest.importorskip("joblib")
     if _core.IS_DEBUG:
         pytest.skip("a debug build is not what is promised to be fast")
-    # A tenth of the ratios: other programs run here, and what is promised is measured by the benches.
+    # A tenth of the ratios is enough here, where other programs run: the benches measure the whole promise.
     command = [sys.executable, str(PYTHON / "benches" / "beside.py"), "--check", "0.1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -124,7 +124,7 @@ def test_an_interrupt_ends_a_wait_at_once(tmp_path):
     leader.communicate()
     assert waiter.returncode == 0, err
     assert float(out) < 0.2
-    # With the end of the process, on a machine that others load.
+    # This includes the end of the process, on a machine on which other programs run.
     assert took < 5
 
 
@@ -333,7 +333,7 @@ def test_importing_the_package_takes_little_beside_numpy(tmp_path):
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": tmp_path}
     runs = [answer(program, **compiled) for _ in range(7)]
     ours, numpys = min(run[1] for run in runs), min(run[0] for run in runs)
-    # 5 ms where NumPy takes 80.
+    # ndcache took 5 ms where NumPy took 80.
     assert ours < numpys / 10, runs
 
 

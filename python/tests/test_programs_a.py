@@ -28,7 +28,7 @@ def run(folder: pathlib.Path, program: str, files: dict[str, str] | None = None,
     (folder / "prog.py").write_text(HEAD + program)
     log = folder / "log"
     log.write_text("")
-    # Compiled files are known by times in seconds: an edit within the second would be missed.
+    # Python tells compiled files by times in seconds: it would miss an edit within the second.
     env = {**os.environ, "CACHE": str(folder / cache), "LOG": str(log), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "prog.py"], cwd=folder, capture_output=True, text=True, env=env, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -260,7 +260,7 @@ if __name__ == "__main__":
 
 
 def test_a_script_is_one_module_in_its_workers(tmp_path):
-    """By spawn they run it as `__mp_main__`, which a later process hasn't."""
+    """Spawned workers run the script as `__mp_main__`, a name that no later process has."""
     assert run(tmp_path, SPAWNED) == ([True, True], 2)
     assert run(tmp_path, SPAWNED) == ([True, True], 0)
 
@@ -330,7 +330,7 @@ if __name__ == "__main__":
 
 
 def test_a_grid_search_fits_each_step_once_for_a_fold(tmp_path):
-    """2 powers in 3 folds, and the best on all of X: joblib's workers would fit some of them twice."""
+    """It fits 2 powers in 3 folds each, then the best on all of X: joblib's workers would fit some of them twice."""
     (score,), fits = run(tmp_path, SEARCH)
     assert fits == 7
     assert run(tmp_path, SEARCH) == ([score], 0)
@@ -345,7 +345,7 @@ main = types.ModuleType("__main__")
 main.__dict__.update({name: globals()[name] for name in ("memory", "count", "json")})
 sys.modules["__main__"] = main
 for number, cell in enumerate(cells):
-    # As IPython does it: in each session the files of cells have other names.
+    # IPython, too, gives the files of cells other names in each session.
     exec(compile(cell, f"/tmp/ipykernel_{os.getpid()}/{os.getpid() * 10 + number}.py", "exec"), main.__dict__)
 """
 
@@ -353,7 +353,7 @@ for number, cell in enumerate(cells):
 def test_a_grid_search_in_cells_of_a_notebook_fits_each_step_once_for_a_fold(tmp_path):
     def session(source: str):
         head, _, rest = source.partition('if __name__ == "__main__":')
-        # What `count` does has to be in the cell: workers get it by value.
+        # `count` has to be defined in the cell: workers get it by value.
         cell = HEAD.partition("def count")[2]
         cells = [f"import os\ndef count{cell}{head}", textwrap.dedent(rest)]
         return run(tmp_path, CELLS.replace("CELLS", repr(cells)))
@@ -458,7 +458,7 @@ def g(h, n):
 warnings.simplefilter("ignore")
 print(json.dumps([f(C(1)), f(C(1)), f(C(2)), f(Empty()), f(Empty()), g(Held([C(3)]), 0), g(Held([C(3)]), 1)]))
 """
-    # The last one changes its argument, and so isn't stored.
+    # The last call changes its argument, so its result isn't stored.
     assert [run(tmp_path, program) for _ in range(2)] == [([2, 2, 4, 7, 7, 6, 6], 5), ([2, 2, 4, 7, 7, 6, 6], 1)]
 
 

@@ -49,7 +49,7 @@ def use() -> tuple[list[float], str, int, float, int, bool, float]:
 
 
 def mypy(folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    """Checks `user.py` as strictly as it goes."""
+    """Runs mypy on `user.py`, as strictly as it can."""
     source = os.path.dirname(os.path.dirname(ndcache.__file__))
     env = {**os.environ} if "site-packages" in source else {**os.environ, "MYPYPATH": source}
     command = [sys.executable, "-m", "mypy", "--strict", "user.py"]
@@ -153,7 +153,7 @@ ndcache\.Memory\.cache
 def test_the_stubs_are_what_is_there(tmp_path):
     pytest.importorskip("mypy")
     pytest.importorskip("joblib")
-    # The stubs alone: the package's own files aren't written for stubtest.
+    # The folder has the stubs alone: the package's own files aren't written for stubtest.
     package = pathlib.Path(ndcache.__file__).parent
     (tmp_path / "ndcache").mkdir()
     for file in [*package.glob("*.pyi"), package / "py.typed"]:

@@ -65,8 +65,8 @@ fn is_built_in(name: &str) -> bool {
     BUILT_IN.contains(&name) || name.starts_with("target_") || name.starts_with("sanitize")
 }
 
-/// Whether a predicate of another crate has the same value in the crate that is compiled: that crate may be compiled as a
-/// test, and one of another package with `cfg`s of its own.
+/// Whether a predicate of another crate has the same value in the crate that is compiled. It may not: that crate may be
+/// compiled as a test, and a crate of another package with `cfg`s of its own.
 pub(crate) fn is_shared(predicate: &str, session: &Session) -> bool {
     let code = predicate.split('"').step_by(2).collect::<Vec<_>>().join(" ");
     let mut names = code.split(|character: char| !character.is_alphanumeric() && character != '_');

@@ -49,7 +49,7 @@ impl FactReader<'_> {
             Symbol::CFG_SELECT => self.select(from, to),
             Symbol::ENV | Symbol::OPTION_ENV => self.environment(from, to),
             Symbol::INCLUDE | Symbol::INCLUDE_STR | Symbol::INCLUDE_BYTES => {
-                // Past the `env!` in its path: the file counts, not where it lies.
+                // An `env!` in the path isn't a fact: the file counts, not where it lies.
                 if let Some(path) = evaluated(self.index, file, from, to, &[]) {
                     self.include(&path);
                     return to;

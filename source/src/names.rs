@@ -402,8 +402,8 @@ impl<'a> PathResolver<'a> {
         }
     }
 
-    /// The namespaces in which it surely has it, so that it hides what glob imports bring: what is of another crate may
-    /// be anything, and neither braces nor variants make a type's name a value.
+    /// The namespaces in which it surely has the name, so that it hides what glob imports bring. An item of another
+    /// crate may be anything; and neither a `struct` with braces nor an `enum` makes its name a value.
     fn hides(&self, target: &PathTarget) -> u8 {
         match target {
             PathTarget::Item(id) => match self.index.item(*id) {

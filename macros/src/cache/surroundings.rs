@@ -210,7 +210,7 @@ fn record(item: TokenStream, place: EnclosingItem, found: &mut EnclosingItems) {
     }
 }
 
-/// The attributes before the function vary: the compiler has taken out those above the macro that it knows.
+/// The attributes before the function aren't compared: the compiler may have taken out those above the macro.
 fn identity(item: TokenStream) -> [u8; 16] {
     let item = without_placing_attributes(item);
     let mut rest = item.into_iter().peekable();

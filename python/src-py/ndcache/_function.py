@@ -370,7 +370,7 @@ class LibraryFunction(CachedFunction):
 
         state = self.__dict__
         of = make(memory, self.func, state["_options"], state["_path"], state["_signature"])
-        # Without a memory it just runs; one whose results expire says so to what has called it.
+        # Without a memory the function just runs; but if its results expire, its caller has to know.
         state.update(_of=of, _run=self.func if memory is None and not of.has_lifetime else of)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

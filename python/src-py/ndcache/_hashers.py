@@ -141,7 +141,7 @@ def array_parts(array: np.ndarray):
         if dtype.names is not None:
             fields = [(name, plain[name]) for name in dtype.names]
             return "fields", dtype, plain.shape, fortran, fields
-        # Texts of variable length aren't objects, though they come out as such.
+        # NumPy's texts of variable length aren't objects, but `tolist` returns them as objects.
         head = ("objects",) if dtype.num == _OBJECT and dtype.metadata is None else ("objects of", dtype)
         return *head, plain.shape, fortran, plain.ravel().tolist()
     if dtype.names is not None and not _overlaps(dtype):

@@ -237,5 +237,5 @@ def _why_not_closed(folder: str) -> str | None:
     except OSError:
         return None
     if stat.st_uid not in (os.geteuid(), 0) and not stat.st_mode & 0o022:
-        return None  # Another's folder, into which only they may write: the record tells whose it is.
+        return None  # It is another user's, and only they may write into it: the record tells whose the pickle is.
     return _why_not_ours(folder, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)

@@ -30,7 +30,7 @@ class Memory(_memory.Memory, joblib.memory.Memory):
     """ndcache's `Memory`, which ``isinstance(memory, joblib.Memory)`` accepts. The class of joblib gives its name only."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # joblib's own would open a store of joblib's.
+        # joblib's own `__init__` would open a store of joblib's.
         _memory.Memory.__init__(self, *args, **kwargs)
         _ignored_by_git(self.location)
 

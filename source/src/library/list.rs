@@ -39,8 +39,8 @@ impl DepInfo {
         self.files.iter().map(PathBuf::as_path).find(|path| path.extension().is_some_and(|end| end == "rs"))
     }
 
-    /// The folder that relative paths of the list are seen from: that of the workspace, in which the folder of compiled
-    /// crates lies where `own`, the compiler's own, isn't it.
+    /// The folder that relative paths of the list are seen from, the workspace's: `own`, the folder that the compiler
+    /// runs in, or one above the list.
     pub(super) fn folder(&self, listed: &Path, own: Option<&Path>) -> Option<PathBuf> {
         let root = self.root()?;
         if root.is_absolute() {

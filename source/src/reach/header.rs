@@ -286,7 +286,7 @@ impl Paths<'_> {
     }
 }
 
-/// The traits of the header of an `impl` for types that its parameters stand for: of these they decide.
+/// The traits in the header of an `impl` for types that its parameters stand for: they decide which types these are.
 pub(super) fn bounds(resolver: &Resolver<'_>, id: ItemId) -> Vec<Step> {
     let item = resolver.index.item(id);
     let mut walk = Walk::new(resolver, Node { item: id, scope: item.scope });

@@ -9,7 +9,7 @@ use crate::names::{FoundTarget, PathTarget};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
-/// One lead.
+/// What a mention leads to: an item, or a question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
     Item(ItemId),

@@ -288,7 +288,7 @@ def is_plain(value: Any) -> bool:
         if is_data(item) or is_immutable(item) or is_one_of(item, ("logging", "Logger")) or is_own(item) or is_code(item):
             continue
         if isinstance(item, weakref.WeakKeyDictionary) and item is not value:
-            continue  # What it says of an object goes by identity: such a value has no digest, and the call isn't cached.
+            continue  # It finds objects by identity: a value with one has no digest, and the call isn't cached.
         if (bulk := _weight_in_bulk(item)) is not None:
             weight += bulk
             continue

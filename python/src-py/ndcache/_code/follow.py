@@ -29,18 +29,18 @@ _BOOKKEEPING = frozenset(
 _EVALUATE = frozenset({"globals", "eval", "exec"})
 _LOOK_UPS = frozenset({"getattr", "hasattr", "vars", "attrgetter"})
 _FINDERS = (importlib.import_module, builtins.__import__, pkgutil.resolve_name)
-# By these a function reaches its own module: `sys.modules[__name__]`, `g.__globals__["h"]`.
+# A function reaches its own module by these: `sys.modules[__name__]`, `g.__globals__["h"]`.
 _OWN_MODULE = frozenset({"__globals__", "f_globals"})
-# Methods of pandas' frames that do, where their text has an "@".
+# Methods of pandas' frames that reach names by text, where the text has an "@".
 _QUERIES = frozenset({"query", "eval"})
 # What reads local names by text.
 _READS_LOCALS = _QUERIES | {"locals", "vars", "exec", "format_map", "format"}
 _ADDS = frozenset({"append", "appendleft", "extend", "extendleft", "add", "subtract"})
 _BY_NAME = frozenset({"import_module", "__import__"})
-# Methods that run where a class is made; those of a metaclass, too.
+# Methods that run where a class is made, and those of a metaclass that do.
 _MAKES_CLASSES = frozenset({"__init_subclass__", "__set_name__"})
 _OF_METACLASS = frozenset({"__new__", "__init__", "__prepare__"})
-# What follows from the fields and methods of a model, with addresses in it.
+# Entries of a model that pydantic derives from its fields and methods; there are addresses in them.
 _OF_PYDANTIC = "__pydantic_"
 # What pydantic makes of the values of a model's fields.
 _OF_FIELDS = ("default", "default_factory", "metadata", "alias", "validation_alias", "validate_default", "frozen", "discriminator")
@@ -280,7 +280,7 @@ def cls(graph: Graph, value: type, part: Part) -> None:
         part.content.append(("metaclass", graph.code_edge(type(value), "metaclass", boxed(type(value)), part.name)))
     _add_methods(graph, value)
     for name, item in _entries(value):
-        # What reached code stores may be there or not yet.
+        # A slot that reached code stores to may be filled or still empty.
         if not graph.is_skipped(("slot", value, name)):
             part.content.append((name, _entry(graph, entries, value, name, item, part)))
     part.content.append(("annotations", annotated.of_class(value)))

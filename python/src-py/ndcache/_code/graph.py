@@ -64,7 +64,7 @@ class Skipped:
 _NOT_CHEAP = "it can't be told apart cheaply"
 CHANGED = "reached code changes it"
 
-# By identity: equal code objects may differ in the types of their constants.
+# Code objects are told by identity: equal ones may differ in the types of their constants.
 _BODIES: dict[int, tuple[Any, bytes]] = {}
 _REACHES: dict[int, tuple[Any, Reach]] = {}
 

@@ -103,7 +103,7 @@ def _scan_nested(code: CodeType, outer: _Names, now: _Names, found: Reach, is_ne
     # Parameters of nested functions are their own, whatever their names.
     parameters = {name: () if is_nested else (Chain("param", name),) for name in _parameters(code)}
     names, now = {**outer, **parameters}, {**now, **parameters}
-    # Twice: a loop may read a local name before the instruction that binds it.
+    # The code is scanned twice: a loop may read a local name before the instruction that binds it.
     first = _Scan(code, names, now, Reach(), {})
     first.run()
     scan = _Scan(code, names, now, found, first.now_at)

@@ -66,7 +66,7 @@ class Resolver:
 
     def __call__(self) -> _RESOLVED:
         """Returns (body, parts, guards, dynamic); raises `Unkeyable` if the code can't be examined."""
-        # No lock: following an import takes locks of Python's, in the order of the modules.
+        # This holds no lock: to follow an import takes Python's own locks, in the order of the modules.
         try:
             graph, root = self._graph()
         except Exception as error:
@@ -227,7 +227,7 @@ def _holds(guard: tuple[Any, ...]) -> bool:
     return of.__code__ is rest[0] and of.__defaults__ is rest[1] and of.__kwdefaults__ is rest[2]
 
 
-# Asks for the class again at its next instance: what it reads is hashed then.
+# A guard that never holds: the class is asked for again at its next instance, and what it reads is hashed then.
 _NEVER_HOLDS = ("len", {}, 1)
 
 
