@@ -26,6 +26,7 @@ mod make;
 mod many;
 mod modes;
 mod mutable;
+mod names;
 mod pages;
 mod pipeline;
 #[cfg(feature = "progress")]
