@@ -53,7 +53,7 @@ pub(super) fn stored_array(array: &Bound<'_, PyUntypedArray>) -> PyResult<Option
             (copy.cast_into::<PyUntypedArray>()?, false)
         }
     };
-    let order = super::encode::file_order(order);
+    let order = order.unwrap_or(Order::C);
     let bytes = walk::elements(&held, layout.itemsize);
     let owner = PythonArray { data: bytes.as_ptr(), len: bytes.len(), array: held.clone().unbind() };
     let bytes = Bytes::of_owner(Arc::new(owner));

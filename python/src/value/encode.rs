@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use ndcache::dynamic::{Array, Order, RawValue, array_reference};
+use ndcache::dynamic::{Array, RawValue, array_reference};
 use numpy::PyUntypedArray;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -199,9 +199,4 @@ fn pickled(value: &Bound<'_, PyAny>) -> PyResult<EncodedResult> {
     message.append(&mut held);
     let value = RawValue::new(message, arrays).map_err(invalid)?;
     Ok(EncodedResult { value, differs })
-}
-
-/// The order of an array that files hold.
-pub(super) fn file_order(order: Option<Order>) -> Order {
-    order.unwrap_or(Order::C)
 }

@@ -17,11 +17,11 @@ mod stream;
 mod text;
 mod walker;
 
-pub(crate) use arrays::{elements, layout, mapped_array, remember_mapped};
+pub(crate) use arrays::{Claims, elements, layout, mapped_array, remember_mapped};
 pub(crate) use classes::{Hooks, set_hooks};
 pub(crate) use objects::register_hasher;
 pub(crate) use text::short_text;
-pub(crate) use walker::{Claims, digest_of, digest_without_cached, sample_of, try_digest_of};
+pub(crate) use walker::{digest_of, digest_without_cached, sample_of, try_digest_of};
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyTypeError;

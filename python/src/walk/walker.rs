@@ -3,16 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use ndcache::Digest;
-use ndcache::dynamic::Array;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRecursionError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::Unkeyable;
+use super::arrays::Claims;
 use super::stream::{LONG, Stream};
 use super::text::short_text;
-use crate::files::HeldFile;
-use crate::function::Referred;
 use crate::python;
 
 /// From this depth on the walk looks for cycles.
@@ -23,23 +21,6 @@ const DEEPEST: usize = 4_000_000;
 
 /// How deep what hashers return may have hashers in turn: a method that makes a new such value each time has no end.
 const HASHERS: usize = 1000;
-
-/// What the digests of arguments rest on.
-#[derive(Default)]
-pub(crate) struct Claims {
-    /// Arrays whose digest is but claimed by a record.
-    pub(crate) arrays: Vec<Array>,
-    /// How many bytes were digested.
-    pub(crate) bytes: u64,
-    /// How many of these bytes lie in arrays of which a sample takes only a few MiB.
-    pub(crate) sampled: u64,
-    /// The bytes of parts without arrays that count by their digest; `bytes` has none of them.
-    pub(crate) walked: u64,
-    /// References to stored results, which count by their content.
-    pub(crate) references: Vec<Referred>,
-    /// Files that stand for what they held.
-    pub(crate) files: Vec<HeldFile>,
-}
 
 /// The digest of `value`; the order of dicts doesn't count if `unordered`.
 ///

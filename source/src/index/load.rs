@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::attributes::{compiled, inner_attributes, is_marked, is_of_tests, paths};
 use super::split::{self, ItemKind, Raw, called_macro};
-use super::text::included_path;
+use super::text::{folder, included_path};
 use super::{
     Binding, CfgGuard, CrateId, Guarded, Import, Index, Item, ItemId, Krate, Scope, ScopeId, body, made, uses,
 };
@@ -147,10 +147,6 @@ pub(crate) fn nearer(path: &[Symbol]) -> Vec<Vec<Symbol>> {
         [&head, &path[ups..]].concat()
     };
     (0..ups).map(shorter).filter(|path| path.len() > 1).collect()
-}
-
-pub(super) fn folder(path: &Path) -> PathBuf {
-    path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// Reads a file for the crate of a scope.

@@ -4,8 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::load::{self, Context, folder};
+use super::load::{self, Context};
 use super::split::{self, Raw};
+use super::text::folder;
 use super::{Import, Index, Item, ItemId, ItemKind, ScopeId, uses};
 use crate::error::Result;
 use crate::facts;

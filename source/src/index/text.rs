@@ -1,10 +1,9 @@
 //! The text that an expression of literals, `concat!`, `env!` and `stringify!` has.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Index;
-use super::load::folder;
 use crate::cfg;
 use crate::file::File;
 use crate::lex::TokenKind;
@@ -74,4 +73,9 @@ pub(super) fn included_path(index: &Index, file: u32, open: usize) -> Option<Pat
     let source = &index.files[file as usize];
     let close = source.tokens[open].link as usize;
     evaluated(index, source, open + 1, close, &[]).map(|path| folder(&source.path).join(path))
+}
+
+/// The folder of a file.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use bytemuck::cast;
 
-use super::kernel::End;
+use super::End;
 use super::memory::prefetch;
 use super::secret::{LAST, PRIME32_1, SCRAMBLE, key, nth};
 use super::{Block, Lanes, Stripe};

@@ -1,6 +1,6 @@
 //! The kernel that serves this processor.
 
-use super::{Block, Lanes, Stripe};
+use super::{Block, End, Lanes};
 
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512, memory::prefetching_pays};
@@ -31,24 +31,6 @@ const NEAR: usize = 2 << 20;
 /// EPYC with 32 MiB of cache).
 #[cfg(target_arch = "x86_64")]
 const CACHED: usize = 32 << 20;
-
-/// What comes behind the last whole block.
-#[derive(Clone, Copy)]
-pub(super) struct End<'a> {
-    /// The stripes that end before the last byte: at most fifteen.
-    pub(super) stripes: &'a [Stripe],
-    /// The last 64 bytes of all.
-    pub(super) last: &'a Stripe,
-}
-
-impl<'a> End<'a> {
-    /// The end of `bytes`, of which `tail` follows the last whole block: some bytes, and at most a block.
-    #[inline(always)]
-    pub(super) fn of(tail: &'a [u8], bytes: &'a [u8]) -> Self {
-        let (stripes, _) = tail[..tail.len() - 1].as_chunks();
-        Self { stripes, last: bytes.last_chunk().expect("more bytes than a stripe has") }
-    }
-}
 
 impl Kernel {
     /// The fastest one for bytes in a cache; `None` if the processor has neither kind of vectors.

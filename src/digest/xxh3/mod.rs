@@ -40,7 +40,7 @@ pub(super) use stream::Stream;
 use twox_hash::XxHash3_128;
 use xxhash_rust::xxh3::xxh3_128;
 
-use kernel::{End, Kernel};
+use kernel::Kernel;
 use secret::{FIRST, merge};
 
 /// The bytes that are accumulated at once.
@@ -55,6 +55,24 @@ const SHORT: usize = 240;
 type Lanes = [u64; 8];
 type Stripe = [u8; STRIPE];
 type Block = [u8; BLOCK];
+
+/// What comes behind the last whole block.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    /// The stripes that end before the last byte: at most fifteen.
+    stripes: &'a [Stripe],
+    /// The last 64 bytes of all.
+    last: &'a Stripe,
+}
+
+impl<'a> End<'a> {
+    /// The end of `bytes`, of which `tail` follows the last whole block: some bytes, and at most a block.
+    #[inline(always)]
+    fn of(tail: &'a [u8], bytes: &'a [u8]) -> Self {
+        let (stripes, _) = tail[..tail.len() - 1].as_chunks();
+        Self { stripes, last: bytes.last_chunk().expect("more bytes than a stripe has") }
+    }
+}
 
 /// The XXH3-128 hash of some bytes, whatever their number.
 #[inline]

@@ -4,7 +4,8 @@ use std::mem;
 
 use twox_hash::XxHash3_128;
 
-use super::kernel::{End, Kernel};
+use super::End;
+use super::kernel::Kernel;
 use super::secret::{FIRST, merge};
 use super::{BLOCK, Block, Lanes, STRIPE, Stripe, before_the_end, hash};
 

@@ -2,6 +2,7 @@
 
 use nifti::{Endianness, NiftiHeader, NiftiType};
 
+use super::voxel::Scaling;
 use super::{Grid, Voxel};
 use crate::error::{Error, Result};
 
@@ -16,21 +17,6 @@ const AXIS_MAX: usize = i16::MAX as usize;
 
 /// Axes that a header can say.
 const AXES_MAX: usize = 7;
-
-/// A voxel is a stored one times slope plus inter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Scaling {
-    pub(super) slope: f64,
-    pub(super) inter: f64,
-}
-
-impl Scaling {
-    pub(super) const NONE: Self = Self { slope: 1.0, inter: 0.0 };
-
-    pub(super) fn apply(self, stored: f64) -> f64 {
-        if self == Self::NONE { stored } else { stored * self.slope + self.inter }
-    }
-}
 
 /// What a header says.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use flate2::bufread::GzDecoder;
 use ndarray::{Array, Dimension};
 
 use super::super::mapping;
-use super::header::{HEADER, Scaling, VolumeHead, parse};
-use super::voxel::{VoxelConversion, append, part, size, way};
+use super::header::{HEADER, VolumeHead, parse};
+use super::voxel::{Scaling, VoxelConversion, append, part, size, way};
 use super::write::named;
 use super::{Grid, Volume, Voxel};
 use crate::digest::{ArrayMeta, Known, Order};

@@ -3,7 +3,6 @@
 use nifti::NiftiType;
 use num_complex::Complex;
 
-use super::header::Scaling;
 use crate::digest::Element;
 use crate::error::{Error, Result};
 
@@ -52,6 +51,21 @@ voxels! {
     f64, Float64, Some;
     Complex<f32>, Complex64, |_| None;
     Complex<f64>, Complex128, |_| None;
+}
+
+/// A voxel is a stored one times slope plus inter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Scaling {
+    pub(super) slope: f64,
+    pub(super) inter: f64,
+}
+
+impl Scaling {
+    pub(super) const NONE: Self = Self { slope: 1.0, inter: 0.0 };
+
+    pub(super) fn apply(self, stored: f64) -> f64 {
+        if self == Self::NONE { stored } else { stored * self.slope + self.inter }
+    }
 }
 
 /// How stored voxels become those of a type.

@@ -1,16 +1,21 @@
 //! [`Mapped`]: a read-only array, shared by its clones.
 
+use std::any::Any;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use ndarray::{
     Array, ArrayBase, ArrayView, Dimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, OwnedRepr, RawArrayView, Shape,
 };
 
-use super::staged::Stage;
 use crate::digest::{ArrayMeta, Digest, Element, Known, Registration};
 use crate::error::Result;
 use crate::map::layout::{array_from_vec, normalise, shape_of};
 use crate::map::mapping::Mapping;
+
+/// A file that no record names yet, which its last owner removes; whatever stores the array may take it over. Only the
+/// rooms that store entries know what it is.
+pub(crate) type Stage = Arc<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// A read-only array whose elements are in a mapped file of the cache, or in memory.
 ///

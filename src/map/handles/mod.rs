@@ -19,9 +19,10 @@ mod staged;
 pub use cow::{
     MappedCow, MappedCow0, MappedCow1, MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD,
 };
+pub(crate) use mapped::Stage;
 pub use mapped::{Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedD};
 pub use mutable::{
     MappedMut, MappedMut0, MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
 };
 pub use staged::Staged;
-pub(crate) use staged::{Stage, meta_of};
+pub(crate) use staged::meta_of;

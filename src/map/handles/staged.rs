@@ -1,23 +1,18 @@
 //! [`Staged`]: an array that is filled where it will be stored.
 
-use std::any::Any;
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
-use std::sync::Arc;
 
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Dimension, RawArrayViewMut, Shape, ShapeBuilder};
 
 use super::Mapped;
+use super::mapped::Stage;
 use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::Result;
 use crate::map::layout::shape_of;
 use crate::map::mapping::SharedMapping;
-
-/// A file that no record names yet, which its last owner removes; whatever stores the array may take it over. Only the
-/// rooms that store entries know what it is.
-pub(crate) type Stage = Arc<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// A new array that is filled in the file where it will be stored; a cached function returns it as a [`Mapped`]
 /// without a copy.

@@ -8,8 +8,7 @@ use serde::ser::{self, Serialize, Serializer};
 
 use crate::digest::escaped;
 use crate::error::{Error, Result};
-use crate::payload::wire::output::{Kind, Output};
-use crate::payload::wire::write::length;
+use crate::payload::wire::output::{Kind, Output, length};
 use crate::payload::wire::{LATE_ARRAY, LATE_MAP, SOME, u32_bytes};
 
 /// An [`Error`] as serde wants it.

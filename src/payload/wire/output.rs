@@ -3,10 +3,8 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, Result};
-use crate::payload::Writer;
 use crate::payload::wire;
 use crate::payload::wire::MAX_DEPTH;
-use crate::payload::wire::write::length;
 
 /// Takes MessagePack, and what serde says of a value beside it.
 pub(crate) trait Output {
@@ -147,6 +145,11 @@ pub(crate) trait Output {
     }
 }
 
+/// A length that MessagePack can express.
+pub(crate) fn length(len: usize, what: &str) -> Result<u32> {
+    u32::try_from(len).map_err(|_| Error::unsupported(format!("{what} has length {len}, more than {}", u32::MAX)))
+}
+
 /// How deep a value nests.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Depth {
@@ -244,50 +247,6 @@ impl TypeSignature {
         }
         let digest = known.2;
         self.fold(digest);
-    }
-}
-
-/// Writes to the stored value.
-pub(crate) struct Signed<'w, 'a> {
-    out: &'w mut Writer<'a>,
-    signature: TypeSignature,
-    depth: Depth,
-}
-
-impl<'w, 'a> Signed<'w, 'a> {
-    pub(crate) fn new(out: &'w mut Writer<'a>, signature: TypeSignature) -> Self {
-        Self { out, signature, depth: Depth::default() }
-    }
-
-    /// The signature of what was written, and how deep that nests.
-    pub(crate) fn finish(self) -> (u64, u32) {
-        (self.signature.value(), self.depth.most)
-    }
-}
-
-impl Output for Signed<'_, '_> {
-    #[inline]
-    fn raw(&mut self, bytes: &[u8]) {
-        self.out.raw(bytes);
-    }
-
-    #[inline]
-    fn position(&self) -> usize {
-        self.out.position()
-    }
-
-    fn patch(&mut self, at: usize, bytes: &[u8]) {
-        self.out.patch(at, bytes);
-    }
-
-    #[inline]
-    fn signature(&mut self) -> &mut TypeSignature {
-        &mut self.signature
-    }
-
-    #[inline]
-    fn depth(&mut self) -> &mut Depth {
-        &mut self.depth
     }
 }
 

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::stats::history::line;
+use crate::digest::Digest;
+
+/// The longest name that is written down, in bytes; a longer one is cut.
+pub(super) const NAME_MAX: usize = 200;
 
 /// What calls did in some period: how many hit and missed, and how much time they took and saved.
 ///
@@ -152,7 +155,11 @@ impl History {
     /// ```
     #[must_use]
     pub fn logged_name(path: &str) -> Cow<'_, str> {
-        line::logged_name(path)
+        if path.len() <= NAME_MAX {
+            return path.into();
+        }
+        let digits = &Digest::of(path.as_bytes()).to_string()[..16];
+        format!("{}~{digits}", cut_to(path, NAME_MAX - 17)).into()
     }
 
     /// Returns the sums over all periods, by the function's path as [`logged_name`](Self::logged_name) returns it.
@@ -188,4 +195,10 @@ impl History {
             period.functions.iter().for_each(|(function, activity)| see(period, function, activity));
         }
     }
+}
+
+/// The beginning of a name, of at most that many bytes.
+pub(super) fn cut_to(name: &str, most: usize) -> &str {
+    let end = (0..=most.min(name.len())).rev().find(|&at| name.is_char_boundary(at));
+    &name[..end.unwrap_or(0)]
 }

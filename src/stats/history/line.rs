@@ -1,11 +1,9 @@
 //! The one line grammar of `s/log*` (docs/format.md, "Counts").
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::digest::Digest;
-use crate::stats::history::activity::{Activity, Period};
+use crate::stats::history::activity::{Activity, History, NAME_MAX, Period, cut_to};
 use crate::stats::history::json::{JsonCursor, push_text};
 
 /// The version of the grammar.
@@ -13,9 +11,6 @@ const VERSION: u64 = 1;
 
 /// The most bytes that one write appends: what the system is known to append in one piece.
 const LINE_MAX: usize = 4096;
-
-/// The longest name that is written down, in bytes; a longer one is cut.
-const NAME_MAX: usize = 200;
 
 /// The longest explanation of a miss, in characters.
 const EXPLANATION_MAX: usize = 120;
@@ -62,7 +57,7 @@ fn encode_period(period: &Period) -> Vec<Vec<u8>> {
     let mut line = String::new();
     for (function, activity) in &period.functions {
         let mut text = String::new();
-        push_text(&mut text, &logged_name(function));
+        push_text(&mut text, &History::logged_name(function));
         text.push(':');
         push_activity(&mut text, activity);
         if !line.is_empty() && line.len() + text.len() + 4 > LINE_MAX {
@@ -201,23 +196,8 @@ fn time(nanoseconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(nanoseconds)
 }
 
-/// The path of a function as it stands in the log: one that is too long is cut, with digits of its digest behind, so that no
-/// two are one.
-pub(super) fn logged_name(path: &str) -> Cow<'_, str> {
-    if path.len() <= NAME_MAX {
-        return path.into();
-    }
-    let digits = &Digest::of(path.as_bytes()).to_string()[..16];
-    format!("{}~{digits}", cut_to(path, NAME_MAX - 17)).into()
-}
-
 fn cut(name: &str) -> &str {
     cut_to(name, NAME_MAX)
-}
-
-fn cut_to(name: &str, most: usize) -> &str {
-    let end = (0..=most.min(name.len())).rev().find(|&at| name.is_char_boundary(at));
-    &name[..end.unwrap_or(0)]
 }
 
 fn explanation(text: &str) -> &str {

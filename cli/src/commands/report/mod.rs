@@ -15,9 +15,13 @@ mod private;
 mod survey;
 mod svg;
 
+use std::cmp::Reverse;
 use std::fs::{self, File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use ndcache::Key;
 
 use crate::args::{Format, Report};
 use crate::cache;
@@ -91,6 +95,9 @@ fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
     unfinished.check()?;
     fs::rename(&draft.0, path).map_err(cannot)
 }
+
+/// The order of entries in a report: the newest one is the least, whatever the order in which a folder is read.
+pub(crate) type Age = (Reverse<SystemTime>, Key);
 
 /// A file that is removed unless it was renamed.
 struct UnfinishedFile(PathBuf);

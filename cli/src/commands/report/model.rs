@@ -9,8 +9,8 @@ use ndcache::Key;
 use ndcache::stats::Activity;
 use serde_json::{Value as Json, json};
 
-use crate::commands::report::pictures::Picture;
-use crate::commands::report::survey::Age;
+use crate::commands::report::Age;
+use crate::commands::report::pictures::{Picture, Pictures};
 use crate::text::{nanoseconds, rfc3339};
 
 /// After how many days without use an entry is listed among those that may be removed.
@@ -147,14 +147,6 @@ pub(crate) struct Edge {
     pub(crate) to: usize,
     pub(crate) links: u64,
     pub(crate) bytes: u64,
-}
-
-/// The pictures of arrays, and how many arrays were passed over.
-#[derive(Default)]
-pub(crate) struct Pictures {
-    pub(crate) drawn: Vec<Picture>,
-    pub(crate) left_out: u64,
-    pub(crate) unreadable: u64,
 }
 
 impl Model {

@@ -6,8 +6,7 @@ use ndcache::Key;
 use ndcache::inspect::{Order, StoredArray};
 use rayon::prelude::*;
 
-use crate::commands::report::model::Pictures;
-use crate::commands::report::survey::Age;
+use crate::commands::report::Age;
 use crate::entry;
 use crate::numbers::{Decode, decoder, number};
 
@@ -29,6 +28,14 @@ const SAMPLE: usize = 1 << 16;
 
 /// How many bars a histogram has.
 const BARS: usize = 32;
+
+/// The pictures of arrays, and how many arrays were passed over.
+#[derive(Default)]
+pub(crate) struct Pictures {
+    pub(crate) drawn: Vec<Picture>,
+    pub(crate) left_out: u64,
+    pub(crate) unreadable: u64,
+}
 
 /// An array of a result as it is drawn.
 pub(crate) struct Picture {

@@ -3,15 +3,15 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::time::SystemTime;
 
 use jiff::civil::Date;
 use ndcache::inspect::StoredArray;
 use ndcache::stats::History;
-use ndcache::{Digest, Entry, Key, Memory};
+use ndcache::{Digest, Entry, Memory};
 use rayon::prelude::*;
 
 use crate::commands::look::why::WithNearest;
+use crate::commands::report::Age;
 use crate::commands::report::model::{Edge, FunctionReport, LineageGraph, Row, StoredTotals, Version};
 use crate::commands::report::pictures::Gallery;
 use crate::commands::report::private::Texts;
@@ -25,9 +25,6 @@ const NODES: usize = 200;
 
 /// How many entries are looked at together.
 const PIECE: usize = 4096;
-
-/// The order of entries in a report: the newest one is the least, whatever the order in which a folder is read.
-pub(crate) type Age = (Reverse<SystemTime>, Key);
 
 /// Sums, rows and makers. Functions are meant by their places in `functions`.
 pub(crate) struct ReportSurvey {

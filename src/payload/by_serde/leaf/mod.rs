@@ -18,8 +18,9 @@ use crate::error::{Error, Result};
 use crate::payload::by_serde::read::Decoder;
 use crate::payload::by_serde::write::Encoder;
 use crate::payload::wire::Ext;
-use crate::payload::wire::output::{Same, Signed, TypeSignature};
+use crate::payload::wire::output::{Same, TypeSignature};
 use crate::payload::wire::read::NoArrays;
+use crate::payload::wire::write::Signed;
 use crate::payload::{Reader, Writer};
 
 /// Compares a value with what came back of it.
