@@ -55,7 +55,7 @@ struct Operand {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Number {
+pub(crate) enum Number {
     Whole(i128),
     Decimal(f64),
 }
@@ -308,12 +308,12 @@ impl Operand {
 }
 
 impl Number {
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let whole = text.parse().ok().map(Self::Whole);
         whole.or_else(|| text.parse().ok().map(Self::Decimal))
     }
 
-    fn decimal(self) -> f64 {
+    pub(crate) fn decimal(self) -> f64 {
         match self {
             Self::Whole(number) => number as f64,
             Self::Decimal(number) => number,
@@ -335,7 +335,7 @@ impl Number {
 }
 
 /// What is between the quotes of a text that has them.
-fn quoted(text: &str) -> Option<&str> {
+pub(crate) fn quoted(text: &str) -> Option<&str> {
     let between = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
     between('"').or_else(|| between('\''))
 }
@@ -371,7 +371,7 @@ pub(crate) fn unescaped(text: &str) -> String {
 }
 
 /// Whether a text is an array's: `f64[10, 8] F`.
-fn is_array(text: &str) -> bool {
+pub(crate) fn is_array(text: &str) -> bool {
     let Some((dtype, rest)) = text.split_once('[') else { return false };
     let shape = rest.split_once(']').map_or("", |(shape, _)| shape);
     let is_shape = rest.contains(']') && shape.chars().all(|char| char.is_ascii_digit() || matches!(char, ',' | ' '));

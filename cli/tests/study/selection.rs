@@ -218,6 +218,59 @@ fn a_table_is_shortened_put_in_order_and_names_its_entries() {
 }
 
 #[test]
+fn a_table_is_sorted_by_any_of_its_columns() {
+    use std::collections::BTreeMap;
+    #[ndcache::cache(name = "sweep.trial")]
+    fn trial(alpha: f64, label: &str, at: Option<u64>) -> BTreeMap<String, Option<f64>> {
+        let number = at.filter(|_| !label.is_empty()).map(|at| at as f64);
+        [("loss".to_owned(), Some(alpha * alpha)), ("label".to_owned(), number), ("took".to_owned(), Some(-alpha))]
+            .into()
+    }
+    let scene = empty();
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    for (alpha, label, at) in
+        [(-1.0, "run10", Some(2)), (10.0, "run9", None), (2.5, "run1", Some(10)), (f64::NAN, "Run2", Some(1))]
+    {
+        drop(memory.eval(trial::call(alpha, label, at)));
+    }
+    drop(memory);
+    let head = scene.run(&["table", "trial", "--csv"]).stdout;
+    let head: Vec<&str> = head.lines().next().expect("a head").split(',').collect();
+    let mut fields = head[3..6].to_vec();
+    fields.sort_unstable();
+    assert_eq!((&head[..3], &*fields), (&["alpha", "label", "at"][..], &["loss", "result.label", "took"][..]));
+    assert_eq!(head[6..], ["entry.took", "created", "key"]);
+    let sorted = |more: &[&str], column: &str| -> Vec<String> {
+        let run = scene.run(&[&["table", "trial", "--csv"], more].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        let at = head.iter().position(|name| *name == column).expect("a column");
+        run.stdout.lines().skip(1).map(|line| line.split(',').nth(at).expect("a field").to_owned()).collect()
+    };
+    assert_eq!(sorted(&["--sort", "alpha"], "alpha"), ["-1.0", "2.5", "10.0", "NaN"], "by value");
+    assert_eq!(sorted(&["--sort", "alpha", "-r", "-n", "2"], "alpha"), ["10.0", "2.5"], "what is no number is last");
+    assert_eq!(sorted(&["--sort", "label"], "label"), ["Run2", "run1", "run9", "run10"], "naturally");
+    assert_eq!(sorted(&["--sort", "label", "-r"], "label"), ["run10", "run9", "run1", "Run2"]);
+    assert_eq!(sorted(&["--sort", "at"], "at"), ["Some(1)", "Some(2)", "Some(10)", "None"]);
+    assert_eq!(sorted(&["--sort", "result.label"], "result.label"), ["[1.0]", "[2.0]", "[10.0]", ""], "none is last");
+    assert_eq!(sorted(&["--sort", "result.label", "-r"], "result.label"), ["[10.0]", "[2.0]", "[1.0]", ""]);
+    assert_eq!(sorted(&["--sort", "loss"], "loss"), ["[1.0]", "[6.25]", "[100.0]", "[NaN]"]);
+    assert_eq!(sorted(&["--sort", "took", "-n", "1"], "took"), ["[-10.0]"], "the field, and not the time");
+    let mut times = sorted(&["--sort", "entry.took", "-r"], "entry.took");
+    assert!(times.is_sorted_by_key(|time| time.parse::<f64>().expect("a time")), "{times:?}");
+    times.reverse();
+    assert_eq!(sorted(&["--sort", "entry.took"], "entry.took"), times, "the longest first, as in a list");
+    let mut newest = sorted(&["--sort", "created"], "key");
+    newest.reverse();
+    assert_eq!(newest, sorted(&[], "key"), "the newest first, as in a list");
+    let keys = sorted(&["--sort", "key"], "key");
+    assert!(keys.is_sorted(), "{keys:?}");
+    assert_eq!(sorted(&["--sort", "size"], "key").len(), 4, "as in a list");
+    let run = scene.run(&["table", "trial", "--sort", "lost"]);
+    assert!(run.code == 2 && run.stderr.contains("did you mean `loss`? there are `alpha`, `label`, "), "{run:?}");
+    assert_eq!(scene.run(&["table", "trial", "--older", "9999w", "--sort", "lost"]).code, 0, "there are no rows");
+}
+
+#[test]
 fn a_table_of_many_takes_as_long_as_their_list() {
     use std::time::Instant;
     let scene = empty();

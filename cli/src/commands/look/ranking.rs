@@ -68,7 +68,13 @@ impl SortKey {
 
 /// Puts entries into an order.
 pub(crate) fn sort(entries: &mut [Entry], by: Sort) {
-    entries.sort_by_cached_key(|entry| {
+    sort_by(entries, by, |entry| entry);
+}
+
+/// Puts what has an entry each into an order of these.
+pub(crate) fn sort_by<T>(items: &mut [T], by: Sort, entry: impl Fn(&T) -> &Entry) {
+    items.sort_by_cached_key(|item| {
+        let entry = entry(item);
         let function = (by == Sort::Name).then(|| entry.function().to_owned());
         (function, SortKey::of(entry, by), entry.key())
     });

@@ -1,6 +1,8 @@
 //! `ndcache table`: one row for each call of a function.
 
-use std::collections::{BTreeSet, HashSet};
+mod order;
+
+use std::collections::HashSet;
 
 use ndcache::Entry;
 use ndcache::inspect::{StoredArray, Value};
@@ -8,10 +10,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::args::TableArgs;
 use crate::cache;
-use crate::commands::look::ranking::sort;
 use crate::entry::{array, function, of_path, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
-use crate::filter::{Filter, unescaped};
+use crate::filter::{Filter, quoted, unescaped};
 use crate::out::{Out, Style};
 use crate::table::cut;
 use crate::text::{duration, moment, nanoseconds, rfc3339, safe, width};
@@ -22,18 +23,24 @@ const ROOM: usize = 40;
 /// The narrowest that a column is cut to on a terminal: the digits of a key.
 const NARROWEST: usize = 8;
 
+/// A column, with a name that no other one has.
+struct Column {
+    name: String,
+    of: Of,
+}
+
 /// What a column is of.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Column {
+enum Of {
     Argument(String),
     /// The whole result.
     Result,
-    /// A field of the result, and whether an argument has the same name.
-    Field(String, bool),
+    /// A field of the result.
+    Field(String),
     Took,
     Created,
-    /// The key of the entry, and whether an argument is named `key`.
-    Key(bool),
+    /// The key of the entry.
+    Key,
 }
 
 struct Row {
@@ -49,29 +56,33 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
     let function = function(&memory, &args.function)?;
     let mut entries = of_path(&memory, &function, &mut |_| bad += 1);
     filter.apply(&mut entries)?;
-    match args.order.sort {
-        // The oldest first: this is the order in which a table is read, and its values are plotted.
-        None => entries.sort_by_key(|entry| (entry.created(), entry.key())),
-        Some(by) => sort(&mut entries, by),
-    }
-    args.order.finish(&mut entries);
-    let mut rows = Vec::new();
-    for entry in entries {
-        match (entry.value(), entry.arrays()) {
-            (Ok(value), Ok(arrays)) => rows.push(Row { entry, value, arrays }),
-            _ => bad += 1,
+    // The oldest first: this is the order in which a table is read, and its values are plotted.
+    entries.sort_by_key(|entry| (entry.created(), entry.key()));
+    let (rows, columns) = match &args.sort {
+        None => {
+            shorten(args, &mut entries, true);
+            let rows = rows(entries, &mut bad);
+            let columns = columns(&rows);
+            (rows, columns)
         }
-    }
-    let columns = columns(&rows);
+        Some(by) => {
+            // What there is to sort by, the results say.
+            let mut rows = rows(entries, &mut bad);
+            let columns = columns(&rows);
+            let is_reversed = order::sort(&mut rows, &columns, by, args.reverse)?;
+            shorten(args, &mut rows, !is_reversed);
+            (rows, columns)
+        }
+    };
     if out.common.jsonl {
         rows.iter().try_for_each(|row| out.item(&row.json(&columns)))?;
     } else if out.common.json {
         let rows: Vec<Json> = rows.iter().map(|row| row.json(&columns)).collect();
         out.document(json!({ "folder": cache::place(&memory), "function": function, "rows": rows }))?;
     } else if args.csv {
-        out.line(columns.iter().map(|column| quoted(&column.name())).collect::<Vec<_>>().join(","))?;
+        out.line(columns.iter().map(|column| csv_field(&column.name)).collect::<Vec<_>>().join(","))?;
         for row in &rows {
-            out.line(columns.iter().map(|column| quoted(&row.plain(column))).collect::<Vec<_>>().join(","))?;
+            out.line(columns.iter().map(|column| csv_field(&row.plain(column))).collect::<Vec<_>>().join(","))?;
         }
     } else {
         print(&columns, &rows, out)?;
@@ -80,33 +91,60 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// The arguments that any call has, in order; then the fields of the results, or the results if not all are structs;
-/// then what every entry has.
-fn columns(rows: &[Row]) -> Vec<Column> {
-    let (mut columns, mut known) = (Vec::new(), HashSet::new());
-    let mut add = |column: Column| {
-        if known.insert(column.clone()) {
-            columns.push(column);
+/// The rows of entries, as far as they can be read.
+fn rows(entries: Vec<Entry>, bad: &mut u64) -> Vec<Row> {
+    let row = |entry: Entry| match (entry.value(), entry.arrays()) {
+        (Ok(value), Ok(arrays)) => Some(Row { entry, value, arrays }),
+        _ => {
+            *bad += 1;
+            None
         }
     };
-    let names = || rows.iter().flat_map(|row| row.entry.arguments()).map(|argument| argument.name());
-    let taken: BTreeSet<&str> = names().collect();
+    entries.into_iter().filter_map(row).collect()
+}
+
+/// Turns a list that is in order, if that is still to be done, and shortens it, as it is asked for.
+fn shorten<T>(args: &TableArgs, list: &mut Vec<T>, turns: bool) {
+    if args.reverse && turns {
+        list.reverse();
+    }
+    list.truncate(args.count.unwrap_or(usize::MAX));
+}
+
+/// The arguments that any call has, in order; then the fields of the results, or the results if not all are structs;
+/// then what every entry has. Of those that have one name the first one keeps it.
+fn columns(rows: &[Row]) -> Vec<Column> {
+    let (mut columns, mut known, mut names) = (Vec::new(), HashSet::new(), HashSet::new());
+    let mut add = |of: Of| {
+        if !known.insert(of.clone()) {
+            return;
+        }
+        let (room, name) = match &of {
+            Of::Argument(name) => ("argument", &**name),
+            Of::Field(name) => ("result", &**name),
+            Of::Result => ("entry", "result"),
+            Of::Took => ("entry", "took"),
+            Of::Created => ("entry", "created"),
+            Of::Key => ("entry", "key"),
+        };
+        let mut name = name.to_owned();
+        while !names.insert(name.clone()) {
+            name = format!("{room}.{name}");
+        }
+        columns.push(Column { name, of });
+    };
+    let arguments = rows.iter().flat_map(|row| row.entry.arguments()).map(|argument| argument.name());
     let mut seen = HashSet::new();
-    names().filter(|name| seen.insert(*name)).for_each(|name| add(Column::Argument(name.to_owned())));
+    arguments.filter(|name| seen.insert(*name)).for_each(|name| add(Of::Argument(name.to_owned())));
     let fields = |row: &Row| match &row.value {
         Value::Map(entries) => entries.iter().map(|(key, _)| field(key)).collect::<Option<Vec<_>>>(),
         _ => None,
     };
     match rows.iter().map(fields).collect::<Option<Vec<_>>>() {
-        Some(fields) if !rows.is_empty() => fields.into_iter().flatten().for_each(|name| {
-            let is_taken = taken.contains(name.as_str());
-            add(Column::Field(name, is_taken));
-        }),
-        _ => add(Column::Result),
+        Some(fields) if !rows.is_empty() => fields.into_iter().flatten().for_each(|name| add(Of::Field(name))),
+        _ => add(Of::Result),
     }
-    add(Column::Took);
-    add(Column::Created);
-    add(Column::Key(taken.contains("key")));
+    [Of::Took, Of::Created, Of::Key].into_iter().for_each(add);
     columns
 }
 
@@ -117,25 +155,11 @@ fn field(key: &Value) -> Option<String> {
     }
 }
 
-impl Column {
-    fn name(&self) -> String {
-        match self {
-            Self::Field(name, true) => format!("result.{name}"),
-            Self::Argument(name) | Self::Field(name, false) => name.clone(),
-            Self::Result => "result".to_owned(),
-            Self::Took => "took".to_owned(),
-            Self::Created => "created".to_owned(),
-            Self::Key(false) => "key".to_owned(),
-            Self::Key(true) => "entry.key".to_owned(),
-        }
-    }
-}
-
 impl Row {
     fn value(&self, column: &Column) -> Option<&Value> {
-        match (column, &self.value) {
-            (Column::Result, value) => Some(value),
-            (Column::Field(name, _), Value::Map(entries)) => {
+        match (&column.of, &self.value) {
+            (Of::Result, value) => Some(value),
+            (Of::Field(name), Value::Map(entries)) => {
                 entries.iter().find(|(key, _)| matches!(key, Value::Text(key) if key == name)).map(|(_, value)| value)
             }
             _ => None,
@@ -144,12 +168,12 @@ impl Row {
 
     /// A cell for programs: numbers in full, texts without quotes, times in seconds.
     fn plain(&self, column: &Column) -> String {
-        match column {
-            Column::Argument(name) => self.plain_argument(name).unwrap_or_default(),
-            Column::Took => format!("{:.9}", self.entry.duration().as_secs_f64()),
-            Column::Created => rfc3339(self.entry.created()),
-            Column::Key(_) => self.entry.key().to_string(),
-            column => match self.value(column) {
+        match &column.of {
+            Of::Argument(name) => self.plain_argument(name).unwrap_or_default(),
+            Of::Took => format!("{:.9}", self.entry.duration().as_secs_f64()),
+            Of::Created => rfc3339(self.entry.created()),
+            Of::Key => self.entry.key().to_string(),
+            Of::Result | Of::Field(_) => match self.value(column) {
                 None | Some(Value::Nil) => String::new(),
                 Some(Value::Text(text)) => text.clone(),
                 Some(value) => self.in_words(value, usize::MAX),
@@ -157,18 +181,19 @@ impl Row {
         }
     }
 
+    fn argument_text(&self, name: &str) -> Option<&str> {
+        self.entry.arguments().iter().find(|argument| argument.name() == name).map(|argument| argument.text())
+    }
+
     fn argument(&self, name: &str) -> Option<String> {
-        let argument = self.entry.arguments().iter().find(|argument| argument.name() == name)?;
-        let text = argument.text();
+        let text = self.argument_text(name)?;
         Some(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).to_owned())
     }
 
     /// An argument's text; of a string the string itself, without quotes and escapes.
     fn plain_argument(&self, name: &str) -> Option<String> {
-        let argument = self.entry.arguments().iter().find(|argument| argument.name() == name)?;
-        let text = argument.text();
-        let inside = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
-        Some(inside('"').or_else(|| inside('\'')).map_or_else(|| text.to_owned(), unescaped))
+        let text = self.argument_text(name)?;
+        Some(quoted(text).map_or_else(|| text.to_owned(), unescaped))
     }
 
     fn in_words(&self, value: &Value, room: usize) -> String {
@@ -184,12 +209,12 @@ impl Row {
     }
 
     fn cell(&self, column: &Column) -> String {
-        match column {
-            Column::Took => duration(self.entry.duration()),
-            Column::Created => moment(self.entry.created()),
-            Column::Key(_) => self.entry.key().to_string()[..8].to_owned(),
-            Column::Argument(name) => self.argument(name).unwrap_or_default(),
-            column => self.value(column).map(|value| self.in_words(value, ROOM)).unwrap_or_default(),
+        match &column.of {
+            Of::Took => duration(self.entry.duration()),
+            Of::Created => moment(self.entry.created()),
+            Of::Key => self.entry.key().to_string()[..8].to_owned(),
+            Of::Argument(name) => self.argument(name).unwrap_or_default(),
+            Of::Result | Of::Field(_) => self.value(column).map(|value| self.in_words(value, ROOM)).unwrap_or_default(),
         }
     }
 
@@ -203,7 +228,11 @@ impl Row {
         row.insert("arguments".to_owned(), arguments.into());
         let results: Map<_, _> = columns
             .iter()
-            .filter_map(|column| self.value(column).map(|value| (column.name(), value_json(value))))
+            .filter_map(|column| {
+                // Arguments have a place of their own.
+                let name = if column.of == Of::Result { "result" } else { &*column.name };
+                self.value(column).map(|value| (name.to_owned(), value_json(value)))
+            })
             .collect();
         row.insert("results".to_owned(), results.into());
         row.into()
@@ -211,7 +240,7 @@ impl Row {
 }
 
 fn print(columns: &[Column], rows: &[Row], out: &mut Out) -> Outcome<()> {
-    let mut lines = vec![columns.iter().map(Column::name).collect::<Vec<_>>()];
+    let mut lines = vec![columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>()];
     lines.extend(rows.iter().map(|row| columns.iter().map(|column| row.cell(column)).collect()));
     let lines: Vec<Vec<String>> =
         lines.into_iter().map(|line| line.iter().map(|cell| safe(cell).into_owned()).collect()).collect();
@@ -244,7 +273,7 @@ fn fitted(mut widths: Vec<usize>, room: usize) -> Vec<usize> {
 }
 
 /// A field of a CSV, by RFC 4180, in one line. A text that a spreadsheet would take for a formula gets a `'` before it.
-fn quoted(text: &str) -> String {
+fn csv_field(text: &str) -> String {
     let text = &*safe(text);
     let is_formula = text.starts_with(['=', '+', '@']) || text.starts_with('-') && text.parse::<f64>().is_err();
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
@@ -277,7 +306,7 @@ mod tests {
             ("-1.5", "-1.5"),
             ("-x", "'-x"),
         ] {
-            assert_eq!(quoted(text), field);
+            assert_eq!(csv_field(text), field);
         }
     }
 }
