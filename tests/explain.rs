@@ -81,6 +81,47 @@ fn a_miss_is_compared_with_the_nearest_code_and_not_with_the_newest() {
     assert_eq!(words(&memory, &edited::filtered::call(2)), "code changed");
 }
 
+#[cache(name = "explain: summed")]
+fn summed(x: &ArrayRef1<f64>) -> f64 {
+    x.sum()
+}
+
+#[test]
+fn of_arrays_that_differ_one_of_the_same_shape_is_the_nearest() {
+    let (_folder, memory) = fresh();
+    memory.eval(summed::call(&Array1::zeros(3)));
+    memory.eval(summed::call(&Array1::zeros(4)));
+    assert_eq!(words(&memory, &summed::call(&Array1::ones(3))), "argument `x`: another f64[3] C");
+    assert_eq!(words(&memory, &summed::call(&Array1::ones(5))), "argument `x`: f64[4] C → f64[5] C", "the newest");
+}
+
+#[cache(name = "explain: checked")]
+fn checked(n: u64) -> Result<u64, String> {
+    if n < 5 { Ok(n) } else { Err("too much".to_owned()) }
+}
+
+#[test]
+fn a_call_whose_result_is_never_stored_does_not_miss_for_its_arguments() {
+    let (_folder, memory) = fresh();
+    for n in [1, 2, 7, 7, 7, 8] {
+        assert_eq!(memory.eval(checked::call(n)).is_ok(), n < 5);
+    }
+    let expected = [("argument", 3), ("new function", 1), ("not stored", 2)];
+    assert_eq!(
+        memory.stats().by_reason().iter().map(|(reason, count)| (*reason, *count)).collect::<Vec<_>>(),
+        expected
+    );
+    let total = memory.history(None).unwrap().total();
+    assert_eq!(total.reasons.iter().map(|(reason, count)| (&**reason, *count)).collect::<Vec<_>>(), expected);
+    // What has been stored meanwhile, and was removed, isn't counted as that.
+    let other = Memory::builder(memory.location().unwrap()).mode(ndcache::Mode::ReadOnly).open().unwrap();
+    assert_eq!((other.eval(checked::call(3)), other.eval(checked::call(3))), (Ok(3), Ok(3)));
+    assert_eq!(other.stats().by_reason()["not stored"], 1, "nothing is stored in this mode");
+    memory.eval(checked::call(3)).unwrap();
+    other.eval(checked::call(3)).unwrap();
+    assert_eq!(other.stats().by_reason()["hit"], 1);
+}
+
 /// Rewrites the only record, and what its code is made of: each text is replaced by one of the same length.
 fn patch(memory: &Memory, changes: &[(&[u8], &[u8])]) {
     let mut done = vec![false; changes.len()];

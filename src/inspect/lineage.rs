@@ -44,6 +44,44 @@ impl Memory {
         engine.trace([entry]).map(Some)
     }
 
+    /// Returns which stored results went into those of these entries: one [`Lineage`], which has the entries themselves
+    /// first. `None` if the memory is disabled.
+    ///
+    /// It reads all records of the cache once, however many entries are given; otherwise it is like
+    /// [`lineage_of`](Self::lineage_of).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the cache folder can't be listed. If a folder in it can't be listed, [`Lineage::unread`]
+    /// says so.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndarray::prelude::*;
+    ///
+    /// #[ndcache::cache]
+    /// fn ramp(n: usize) -> Array1<f64> {
+    ///     Array1::linspace(0.0, 1.0, n)
+    /// }
+    ///
+    /// #[ndcache::cache]
+    /// fn total(x: &ArrayRef1<f64>) -> f64 {
+    ///     x.sum()
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// for n in [10, 20] {
+    ///     memory.eval(total::call(&memory.eval(ramp::call(n))));
+    /// }
+    /// let totals: Vec<_> = memory.entries_named(total::function().path()).collect::<Result<_, _>>()?;
+    /// let lineage = memory.lineage_of_all(totals)?.unwrap();
+    /// assert_eq!((lineage.entries().count(), lineage.links().count()), (4, 2));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn lineage_of_all(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Option<Lineage>> {
+        self.0.as_ref().map(|engine| engine.trace(entries)).transpose()
+    }
+
     /// Returns these entries, and those whose results went into them, each once.
     ///
     /// It reads all records of the cache once, however many entries are given; otherwise it is like

@@ -10,7 +10,7 @@ use crate::digest::{Digest, Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, Function, changes};
 use crate::record::{Argument, Record, stored_digest};
-use crate::stats::reason::{Difference, Reason, is_same_file};
+use crate::stats::reason::{Difference, Reason, are_unlike_arrays, is_same_file};
 use crate::stats::recorder::{OtherCode, Recorder};
 use crate::stats::value_parts::{Changed, changed_parts};
 
@@ -23,9 +23,9 @@ const LOOK_BACK: usize = 1000;
 /// How many to tell a new function from new code, once per function and code.
 const GLANCE: usize = 64;
 
-/// How far the nearest call of a code is: by arguments, by those of them that aren't a file that has changed, by parts of
-/// them, by age.
-type Near = (usize, usize, usize, u64);
+/// How far the nearest call of a code is: by arguments, by those of them that aren't a file that has changed, by arrays of
+/// another dtype or shape, by parts of arguments, by age.
+type Near = (usize, usize, usize, usize, u64);
 
 /// How many codes of a function are looked at to find the nearest.
 const CODES: usize = 16;
@@ -96,16 +96,17 @@ impl Recorder {
         let mut codes = HashMap::new();
         let same_path = records.filter(|record| *record.function == *call.function().path());
         let distance = |record: &Record| -> Near {
-            let (mut arguments, mut others, mut parts) = (0, 0, 0);
+            let (mut arguments, mut others, mut unlike, mut parts) = (0, 0, 0, 0);
             for (argument, described) in identity.arguments.iter().zip(call.descriptions(self.describe_options())) {
                 let old = record.arguments.iter().find(|old| old.name == argument.name);
                 if old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt)) {
                     arguments += 1;
                     others += usize::from(!old.is_some_and(|old| is_same_file(old.text(), &described.text)));
+                    unlike += usize::from(old.is_some_and(|old| are_unlike_arrays(old.text(), &described.text)));
                     parts += old.map_or(0, |old| changed_parts(&old.leaves, &described.leaves).len());
                 }
             }
-            (arguments, others, parts, u64::MAX - record.created)
+            (arguments, others, unlike, parts, u64::MAX - record.created)
         };
         let same_path = same_path.inspect(|record| {
             let near = distance(record);

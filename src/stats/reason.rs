@@ -128,6 +128,21 @@ pub(crate) fn is_same_file(before: &str, now: &str) -> bool {
 
 impl Reason {
     /// Returns a short name, without the difference: the key of [`Stats::by_reason`](crate::stats::Stats::by_reason).
+/// Whether one of two different arguments with these texts is an array, and the other one none of the same dtype and shape.
+pub(crate) fn are_unlike_arrays(before: &str, now: &str) -> bool {
+    dtype_and_shape(before) != dtype_and_shape(now)
+}
+
+/// `f64[1797, 64]` of `f64[1797, 64] C`; `None` for a text that is no array's.
+fn dtype_and_shape(text: &str) -> Option<&str> {
+    let (dtype, rest) = text.split_once('[')?;
+    let (shape, order) = rest.split_once(']')?;
+    let is_shape = shape.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b' '));
+    let is_dtype = !dtype.is_empty() && !dtype.contains([' ', '"', '\'', '(', '{']);
+    let is_array = is_dtype && is_shape && matches!(order, "" | " C" | " F" | " strided");
+    is_array.then(|| &text[..text.len() - order.len()])
+}
+
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

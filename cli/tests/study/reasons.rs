@@ -91,6 +91,58 @@ fn a_file_that_has_changed_is_told_as_that_file() {
 }
 
 #[test]
+fn of_arrays_one_of_the_same_shape_is_compared_with() {
+    let scene = empty();
+    let of = |content: &'static str, text: &'static str| Made {
+        path: "pipeline.fit",
+        code: 1,
+        arguments: vec![ndcache::dynamic::RunTimeArgument::new("x", ndcache::digest(content), text)],
+    };
+    store(&scene, vec![of("a", "f64[3, 2] C"), of("b", "f64[3, 3] C"), of("c", "f32[3, 2] C")]);
+    store(&scene, vec![of("d", "f64[3, 2] F")]);
+    assert_eq!(reasons(&scene, "fit@1"), ["argument `x`: f64[3, 2] C → f64[3, 2] F"]);
+    store(&scene, vec![of("e", "f64[7] C")]);
+    assert_eq!(reasons(&scene, "fit@1"), ["argument `x`: f64[3, 2] F → f64[7] C"], "the newest, as none is alike");
+}
+
+#[test]
+fn another_array_is_told_with_the_calls_that_it_came_from() {
+    use ndarray::{Array1, ArrayRef1};
+    use ndcache::Memory;
+    #[ndcache::cache(name = "origins.load")]
+    fn load(path: &str, scale: f64) -> Array1<f64> {
+        Array1::linspace(0.0, path.len() as f64 * scale, 5)
+    }
+    #[ndcache::cache(name = "origins.fit")]
+    fn fit(x: &ArrayRef1<f64>, order: u64) -> f64 {
+        x.sum() * order as f64
+    }
+    let scene = empty();
+    let memory = Memory::open(scene.cache()).expect("a cache");
+    let load = |path: &str, scale: f64| memory.eval(load::call(path, scale));
+    let fit = |x: &Array1<f64>, order| assert!(memory.eval(fit::call(x, order)) >= 0.0);
+    fit(&load("a", 1.0), 2);
+    fit(&load("a", 2.0), 2);
+    let origins = |what: &str| scene.json(&["why", what])["misses"][0]["origins"].clone();
+    let told = origins("origins.fit@1");
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+    assert_eq!((&told[0]["argument"], &told[0]["function"]), (&"x".into(), &"origins.load".into()), "{told}");
+    assert_eq!(told[0]["reason"], "argument `scale`: 1.0 → 2.0");
+    assert_eq!(told[0]["now"], scene.json(&["show", "origins.load@1"])["key"]);
+    assert_eq!(told[0]["before"], scene.json(&["show", "origins.load@2"])["key"]);
+    let shown = scene.run(&["why", "origins.fit@1"]).stdout;
+    assert!(shown.contains("`x` came from origins.load ") && shown.contains("before from origins.load "), "{shown}");
+    // Of an array that two calls have made nobody knows which of them was meant.
+    assert_eq!(load("aa", 1.0), load("a", 2.0));
+    assert_eq!(origins("origins.fit@1").as_array().map(Vec::len), Some(0));
+    // Nor is there anything to say of an array that no call has made, or of other arguments.
+    fit(&Array1::zeros(5), 2);
+    assert_eq!(origins("origins.fit@1").as_array().map(Vec::len), Some(0));
+    fit(&Array1::zeros(5), 3);
+    assert_eq!(origins("origins.fit@1").as_array().map(Vec::len), Some(0));
+}
+
+#[test]
 fn what_was_logged_says_of_which_run_and_of_how_many_misses_it_is() {
     let scene = empty();
     store(&scene, (0..3).map(|width| features(1, "a", width)).collect());
