@@ -51,15 +51,28 @@ impl Unfinished {
         Self(())
     }
 
+    /// How the command ends, once a signal came.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        match SIGNALS.get().map_or(0, |signals| signals.came.load(SeqCst)) {
+            0 => None,
+            came if came == SIGTERM as usize => Some(Exit::Terminated),
+            _ => Some(Exit::Interrupted),
+        }
+    }
+
     /// # Errors
-    /// Returns a failure once a signal came.
+    /// Returns a failure once a signal came, where what was done before it is put away.
     pub(crate) fn check(&self) -> Outcome<()> {
-        let exit = match SIGNALS.get().map_or(0, |signals| signals.came.load(SeqCst)) {
-            0 => return Ok(()),
-            came if came == SIGTERM as usize => Exit::Terminated,
-            _ => Exit::Interrupted,
-        };
-        Err(Failure::WithMessage { exit, message: "interrupted; nothing of it is left".to_owned() })
+        self.told(|| "nothing of it is left".to_owned())
+    }
+
+    /// # Errors
+    /// Returns a failure once a signal came, with what was `done` before it.
+    pub(crate) fn told(&self, done: impl FnOnce() -> String) -> Outcome<()> {
+        match self.exit() {
+            None => Ok(()),
+            Some(exit) => Err(Failure::WithMessage { exit, message: format!("interrupted; {}", done()) }),
+        }
     }
 }
 

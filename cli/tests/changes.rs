@@ -137,6 +137,39 @@ fn lists_of_pins_are_shown_with_what_is_in_them_and_what_is_gone() {
 }
 
 #[test]
+fn what_is_pinned_and_removed_all_the_same_is_told_with_its_lists() {
+    let scene = Scene::new();
+    let key = scene.json(&["pin", "paper", "frozen sum@1"])["keys"][0].clone();
+    let digits = key.as_str().expect("a key")[..8].to_owned();
+    assert_eq!(scene.run(&["pin", "talk", "frozen sum@1"]).code, 0);
+    let one = format!("1 of these is pinned, and goes all the same, as it was named: {digits} in `paper`, `talk`\n");
+    for arguments in [
+        &["rm", "frozen sum@1", "frozen long@1", "--dry-run"][..],
+        &["rm", "--function", "frozen sum", "--dry-run"],
+        &["rm", "--where", "x~f64", "--dry-run"],
+    ] {
+        let run = scene.run(arguments);
+        assert!(run.code == 0 && run.stdout.contains(&one), "{arguments:?}: {run:?}");
+        let document = scene.json(arguments);
+        assert_eq!(document["pinned"], serde_json::json!([{ "key": key, "lists": ["paper", "talk"] }]), "{document}");
+    }
+    for arguments in [&["rm", "frozen long@1", "--dry-run"][..], &["gc", "--max-items", "0", "--dry-run"]] {
+        let run = scene.run(arguments);
+        assert!(run.code == 0 && !run.stdout.contains("pinned"), "{run:?}");
+        assert_eq!(scene.json(arguments)["pinned"], serde_json::json!([]));
+    }
+    // It is told before anybody is asked.
+    let (code, shown) = scene.terminal(&["rm", "frozen sum@1", "--color", "never"], "n\n");
+    assert_eq!(code, 1);
+    assert!(shown.find(&one).is_some_and(|at| at < shown.find("[y/N]").expect("a question")), "{shown}");
+    let path = scene.json(&["show", "frozen sum@1"])["path"].as_str().expect("a path").to_owned();
+    let path = path.replace("/data", scene.root().to_str().expect("a path"));
+    fs::write(path, b"nonsense").expect("written");
+    let run = scene.run(&["rm", key.as_str().expect("a key"), "--yes"]);
+    assert!(run.code == 0 && run.stdout.contains(&one) && run.stdout.contains("removed 1 entry"), "{run:?}");
+}
+
+#[test]
 fn only_what_is_damaged_is_repaired_away() {
     let scene = Scene::new();
     let all = keys(&scene);

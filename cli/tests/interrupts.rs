@@ -10,13 +10,13 @@ use crate::support::{Scene, skip};
 /// The system calls before each of which the tests press Ctrl-C.
 const CALLS: &str = "openat,mkdir,mkdirat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,ftruncate,fallocate";
 
-/// Runs the program, and interrupts it before the `nth` of these calls; `None` where this process may not trace.
-fn interrupted(scene: &Scene, arguments: &[&str], nth: usize) -> Option<Output> {
+/// Runs the program, and interrupts it before the `nth` of each of these calls; `None` where this process may not trace.
+fn interrupted(scene: &Scene, arguments: &[&str], calls: &str, nth: usize) -> Option<Output> {
     let inner = scene.command();
     // A shell lets jobs in its background ignore Ctrl-C, and so would their children.
     let mut traced = Command::new("env");
-    traced.args(["--default-signal=INT", "strace", "-f", "-qq", "-e", &format!("trace={CALLS}")]);
-    traced.args(["-e", &format!("inject={CALLS}:signal=INT:when={nth}"), "-o", "/dev/null"]);
+    traced.args(["--default-signal=INT", "strace", "-f", "-qq", "-e", &format!("trace={calls}")]);
+    traced.args(["-e", &format!("inject={calls}:signal=INT:when={nth}"), "-o", "/dev/null"]);
     traced.arg(inner.get_program()).args(inner.get_args()).args(arguments).current_dir(scene.root());
     let temporary = scene.root().join("tmp");
     fs::create_dir_all(&temporary).expect("a folder");
@@ -32,10 +32,20 @@ fn interrupted(scene: &Scene, arguments: &[&str], nth: usize) -> Option<Output> 
 /// Interrupts a command at ever later calls until it ends before that; checks what is left each time. Returns how
 /// often it was interrupted.
 fn at_every_point(arguments: &[&str], make: impl Fn() -> Scene, check: impl Fn(&Scene, bool)) -> Option<usize> {
+    at_every_point_of(CALLS, arguments, make, |scene, done, _| check(scene, done))
+}
+
+/// [`at_every_point`] of these calls, where what the command has said is checked, too.
+fn at_every_point_of(
+    calls: &str,
+    arguments: &[&str],
+    make: impl Fn() -> Scene,
+    check: impl Fn(&Scene, bool, &str),
+) -> Option<usize> {
     let mut times = 0;
     for nth in (1..40).chain((40..4000).step_by(7)) {
         let scene = make();
-        let output = interrupted(&scene, arguments, nth)?;
+        let output = interrupted(&scene, arguments, calls, nth)?;
         let code = output.status.code();
         // While its libraries are still loaded, the signal ends the program as it does any other.
         let by_signal = nth <= 8 && output.status.signal() == Some(2);
@@ -43,7 +53,8 @@ fn at_every_point(arguments: &[&str], make: impl Fn() -> Scene, check: impl Fn(&
         assert_eq!(fs::read_dir(scene.root().join("tmp")).expect("a folder").count(), 0, "{arguments:?} {nth}");
         // The exit code 1 says that the repair was done and had found damage.
         let done = matches!(code, Some(0 | 1));
-        check(&scene, done);
+        let said = [&*output.stdout, &output.stderr].map(String::from_utf8_lossy).concat();
+        check(&scene, done, &said);
         if done {
             break;
         }
@@ -143,4 +154,47 @@ fn an_interrupted_collection_or_repair_leaves_whole_entries() {
     };
     let times = at_every_point(&["verify", "--repair", "--yes"], make, repaired).expect("it was traced before");
     assert!(times > 3, "{times}");
+}
+
+#[test]
+fn an_interrupted_removal_says_what_it_has_removed() {
+    let all = state(&Scene::new()).0;
+    let damaged = || {
+        let scene = Scene::new();
+        for path in scene.files().filter(|path| is_entry(path)) {
+            fs::write(path, b"nonsense").expect("written");
+        }
+        scene
+    };
+    let entries = |scene: &Scene| scene.files().filter(|path| is_entry(path)).count() as u64;
+    // An edited entry stays, whatever the limit.
+    for (arguments, make, goes) in [
+        (&["gc", "--max-items", "0", "--yes"][..], &Scene::new as &dyn Fn() -> Scene, all - 1),
+        (&["rm", "--older", "0s", "--yes"], &Scene::new, all),
+        (&["clear", "--yes"], &Scene::new, all),
+        (&["verify", "--repair", "--yes"], &damaged, all),
+    ] {
+        let halves = std::cell::Cell::new(0);
+        let check = |scene: &Scene, done: bool, said: &str| {
+            let removed = all - entries(scene);
+            let told = if removed == 1 { "removed 1 entry".to_owned() } else { format!("removed {removed} entries") };
+            assert!(!done || removed == goes, "{arguments:?}: {removed} of {goes}: {said}");
+            assert!(removed == 0 || said.contains(&told), "{arguments:?}: {removed}: {said}");
+            let is_half = 0 < removed && removed < goes;
+            assert!(!is_half || said.contains("ndcache: interrupted; removed "), "{arguments:?}: {said}");
+            halves.set(halves.get() + u64::from(is_half));
+        };
+        // Of several calls each would send a signal, and the second one ends the command at once.
+        let Some(_) = at_every_point_of("unlinkat", arguments, make, check) else {
+            skip("strace, or the permission to trace,");
+            return;
+        };
+        assert!(halves.get() > 1, "{arguments:?} was interrupted in the middle {} times", halves.get());
+    }
+}
+
+/// Whether a file is the record of an entry, and not of what a code is made of or of a build step.
+fn is_entry(path: &Path) -> bool {
+    let shard = path.parent().and_then(Path::file_name).unwrap_or_default();
+    path.extension().is_some_and(|it| it == "record") && shard.len() == 2
 }

@@ -1,6 +1,6 @@
 //! Plans: which entries would be removed, so that somebody can be asked before any is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -264,12 +264,17 @@ impl Plan {
     /// ```
     #[must_use]
     pub fn union(mut self, other: Self) -> Self {
-        let known: HashSet<_> = self.items.iter().map(|item| (self.folder(item).to_owned(), item.key)).collect();
+        let known: HashSet<_> = self.items.iter().map(|item| (item.function, item.key)).collect();
         let names: HashSet<_> = self.garbage.iter().map(|garbage| garbage.name.clone()).collect();
+        let places: HashMap<_, _> = (0..).zip(&self.functions).map(|(at, folder)| (&*folder.name, at)).collect();
+        // Where the functions of the other one are in this one.
+        let mut functions: Vec<Option<u32>> =
+            other.functions.iter().map(|folder| places.get(&*folder.name).copied()).collect();
         for item in &other.items {
-            let folder = &other.functions[item.function as usize];
-            if !known.contains(&(folder.name.clone(), item.key)) {
-                let function = self.function(folder);
+            let place = &mut functions[item.function as usize];
+            if !place.is_some_and(|function| known.contains(&(function, item.key))) {
+                let folder = &other.functions[item.function as usize];
+                let function = *place.get_or_insert_with(|| self.add_function(folder.clone()));
                 self.items.push(PlanItem { function, ..item.clone() });
             }
         }
@@ -279,15 +284,11 @@ impl Plan {
         self
     }
 
-    /// The index of a function's folder in the list, to which it is added if it is new.
-    pub(super) fn function(&mut self, folder: &PlanFolder) -> u32 {
-        let known = self.functions.iter().position(|known| known.name == folder.name);
-        let at = known.unwrap_or_else(|| {
-            self.functions.push(folder.clone());
-            self.functions.len() - 1
-        });
+    /// Adds a function's folder to the list, and returns its index there.
+    pub(super) fn add_function(&mut self, folder: PlanFolder) -> u32 {
+        self.functions.push(folder);
         // Each function has a folder of its own, and a file system holds fewer of these.
-        u32::try_from(at).unwrap_or(u32::MAX)
+        u32::try_from(self.functions.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// The folder of an entry's function.

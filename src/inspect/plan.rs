@@ -105,11 +105,44 @@ impl Memory {
     /// Returns an error when the memory is read-only or disabled, when the plan is for another folder, or when
     /// something couldn't be removed: the first such error, after everything else was removed.
     pub fn execute(&self, plan: &Plan) -> Result<Executed> {
+        self.execute_while(plan, |_| true)
+    }
+
+    /// Removes what a plan holds like [`execute`](Self::execute), as long as `goes_on` returns `true`: it is called before
+    /// each entry, with what was done so far.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`execute`](Self::execute).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndcache::{Limits, Memory};
+    ///
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = Memory::open(folder.path())?;
+    /// for x in 0..5 {
+    ///     memory.eval(double::call(f64::from(x)));
+    /// }
+    /// let plan = memory.plan_reduce(Limits::default().items(0))?;
+    /// let executed = memory.execute_while(&plan, |done| done.removed.items < 2)?;
+    /// assert_eq!((executed.removed.items, memory.entries().count()), (2, 3));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn execute_while(&self, plan: &Plan, mut goes_on: impl FnMut(Executed) -> bool) -> Result<Executed> {
         let engine = self.writable("execute a plan")?.ok_or_else(disabled)?;
-        // What a limit takes may come back from a tier; what somebody has named may not.
-        let named = plan.entries().filter(|entry| entry.reason() == PlanReason::Named);
-        named.for_each(|entry| mark(&engine.archive.disk, &RemovedScope::Key(entry.key())));
-        let executed = engine.evictor.execute(plan);
+        let executed = engine.evictor.execute(plan, |done, next| {
+            let goes_on = goes_on(done);
+            // What a limit takes may come back from a tier; what somebody has named may not.
+            if let Some(entry) = next.filter(|entry| goes_on && entry.reason() == PlanReason::Named) {
+                mark(&engine.archive.disk, &RemovedScope::Key(entry.key()));
+            }
+            goes_on
+        });
         engine.archive.forget_codes();
         executed
     }

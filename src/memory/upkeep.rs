@@ -12,6 +12,7 @@ use crate::folder::{Checked, Evicted, Limits, Repair, VerifyReport};
 use crate::key::{self, Function};
 use crate::memory::{Engine, Memory};
 use crate::stats::History;
+use crate::store::Removed;
 use crate::tier::{RemovedScope, mark};
 
 impl Engine {
@@ -91,7 +92,7 @@ impl Memory {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn clear_function_named(&self, function: &str) -> Result<Evicted> {
-        self.clear_tree("clear a function", &RemovedScope::of_function(function), &key::folder(function))
+        self.clear_tree("clear a function", &RemovedScope::of_function(function), &key::folder(function), |_| true)
     }
 
     /// Removes everything that was stored, that is the folders `f/` and `m/` and nothing else of the cache folder,
@@ -151,16 +152,48 @@ impl Memory {
     ///
     /// Returns an error when a file can't be removed; all others are removed nevertheless.
     pub fn clear_entries(&self) -> Result<Evicted> {
-        self.clear_tree("clear the entries", &RemovedScope::All, "f")
+        self.clear_entries_while(|_| true)
+    }
+
+    /// Removes all entries like [`clear_entries`](Self::clear_entries) as long as `goes_on` returns `true`: it is called
+    /// for every few entries, with what was removed so far. No entry is removed in part.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when a file can't be removed; all others are removed nevertheless.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.0));
+    /// let stop = std::sync::atomic::AtomicBool::new(true);
+    /// let removed = memory.clear_entries_while(|_| !stop.load(std::sync::atomic::Ordering::Relaxed))?;
+    /// assert_eq!((removed.items, memory.entries().count()), (0, 1));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn clear_entries_while(&self, goes_on: impl FnMut(Evicted) -> bool) -> Result<Evicted> {
+        self.clear_tree("clear the entries", &RemovedScope::All, "f", goes_on)
     }
 
     /// Removes a folder of entries with all that is in it, and marks that it was removed by hand.
-    fn clear_tree(&self, action: &str, target: &RemovedScope, folder: &str) -> Result<Evicted> {
+    fn clear_tree(
+        &self,
+        action: &str,
+        target: &RemovedScope,
+        folder: &str,
+        mut goes_on: impl FnMut(Evicted) -> bool,
+    ) -> Result<Evicted> {
         let Some(engine) = self.writable(action)? else { return Ok(Evicted::default()) };
+        let evicted = |removed: Removed| Evicted { items: removed.records, bytes: removed.bytes };
         mark(&engine.archive.disk, target);
-        let removed = engine.archive.disk.remove_tree(folder);
+        let removed = engine.archive.disk.remove_tree_while(folder, &mut |removed| goes_on(evicted(removed)));
         engine.forget_all();
-        removed.map(|removed| Evicted { items: removed.records, bytes: removed.bytes })
+        removed.map(evicted)
     }
 
     pub(crate) fn writable(&self, action: &str) -> Result<Option<&Engine>> {

@@ -32,7 +32,7 @@ pub(crate) use disk::Disk;
 pub(crate) use files::append::Appended;
 pub(crate) use files::blob::NewBlob;
 pub(crate) use files::staged::StagedBlob;
-pub(crate) use files::walk::{FileKind, FolderItem, GARBAGE_AGE, OpenFolder};
+pub(crate) use files::walk::{FileKind, FolderItem, GARBAGE_AGE, OpenFolder, Removed};
 pub(crate) use home::expanded;
 pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
 pub(crate) use medium::{Medium, is_on_network};

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::folder::codes::CodesInUse;
 use crate::folder::evict::{Evictor, rank};
 use crate::folder::limits::{Evicted, Limits};
-use crate::folder::plan::{Executed, Garbage, Plan, PlanFolder, PlanItem, PlanReason};
+use crate::folder::plan::{Executed, Garbage, Plan, PlanFolder, PlanItem, PlanReason, PlannedEntry};
 use crate::folder::survey::{RecordState, Shard, survey};
 use crate::folder::sweep::NamedFiles;
 use crate::folder::{pins, sweep};
@@ -190,12 +190,17 @@ impl Evictor {
         Ok(())
     }
 
-    /// Removes what a plan says, as far as it is what it was then.
+    /// Removes what a plan says, as far as it is what it was then and as long as `goes_on` says so: that is asked before each
+    /// entry and each file, with what was done so far.
     ///
     /// # Errors
     /// Returns an error when the plan is for another folder, when the pins can't be read, and the first one of what
     /// couldn't be removed, after everything else was.
-    pub(crate) fn execute(&self, plan: &Plan) -> Result<Executed> {
+    pub(crate) fn execute(
+        &self,
+        plan: &Plan,
+        mut goes_on: impl FnMut(Executed, Option<PlannedEntry<'_>>) -> bool,
+    ) -> Result<Executed> {
         if plan.root != self.disk.path() {
             let (found, expected) = (plan.root.display(), self.disk.path().display());
             return Err(Error::invalid(format!("the plan is for the cache `{found}`, expected `{expected}`")));
@@ -204,7 +209,12 @@ impl Evictor {
         let _held = self.lock();
         let (now, pinned) = (self.begin(), pins::read(&self.disk)?);
         let (mut done, mut error) = (Executed::default(), None);
-        for item in &plan.items {
+        let mut is_over = false;
+        for (item, entry) in plan.items.iter().zip(plan.entries()) {
+            is_over = is_over || !goes_on(done, Some(entry));
+            if is_over {
+                break;
+            }
             match self.remove_planned(plan.folder(item), item, &pinned) {
                 Ok(PlannedOutcome::Removed) => done.removed.add(1, item.bytes),
                 Ok(PlannedOutcome::Kept) => done.kept += 1,
@@ -213,6 +223,10 @@ impl Evictor {
             }
         }
         for garbage in &plan.garbage {
+            is_over = is_over || !goes_on(done, None);
+            if is_over {
+                break;
+            }
             match self.remove_garbage(garbage, now) {
                 Ok(bytes) => done.removed.bytes += bytes,
                 Err(fault) => drop(error.get_or_insert(fault)),
@@ -376,11 +390,19 @@ impl SeenFolder {
 /// The plan by which these entries go, whatever else there is.
 pub(crate) fn named(disk: &Disk, entries: impl IntoIterator<Item = Entry>) -> Plan {
     let mut plan = Plan::new(disk.path(), Evicted::default());
-    let mut known = HashSet::new();
+    let (mut known, mut places) = (HashSet::new(), HashMap::new());
     for entry in entries.into_iter().filter(|entry| entry.disk().path() == disk.path()) {
         let folder = entry.folder();
-        let name = folder.rsplit_once('/').map_or("", |(function, _)| function).to_owned();
-        let function = plan.function(&PlanFolder { name, function: Some(entry.function().to_owned()) });
+        let name = folder.rsplit_once('/').map_or("", |(function, _)| function);
+        let function = match places.get(name) {
+            Some(&function) => function,
+            None => {
+                let folder = PlanFolder { name: name.to_owned(), function: Some(entry.function().to_owned()) };
+                let function = plan.add_function(folder);
+                places.insert(name.to_owned(), function);
+                function
+            }
+        };
         if known.insert((function, entry.key())) {
             let (key, stat, bytes) = (entry.key(), *entry.stat(), entry.bytes());
             let duration = entry.record().duration;

@@ -86,6 +86,12 @@ impl Disk {
     /// Others may write into it meanwhile: what they add may stay, and what they remove is no error. The first error
     /// is returned after everything else was tried.
     pub(crate) fn remove_tree(&self, folder: &str) -> Result<Removed> {
+        self.remove_tree_while(folder, &mut |_| true)
+    }
+
+    /// Removes a folder of entries like [`remove_tree`](Self::remove_tree), as long as `goes_on` says so, which is asked
+    /// before each folder below it with what was removed so far. No entry is removed in part.
+    pub(crate) fn remove_tree_while(&self, folder: &str, goes_on: &mut dyn FnMut(Removed) -> bool) -> Result<Removed> {
         let name = BlobName::new(folder)?;
         self.expect_writable("remove", &name)?;
         if !matches!(folder.split('/').next(), Some("f" | "m")) {
@@ -95,7 +101,7 @@ impl Disk {
             Err(errno) if at::is_absent(errno) => return Ok(Removed::default()),
             parent => parent.map_err(|errno| self.fault("remove", &name, errno))?,
         };
-        let mut removal = TreeRemoval { removed: Removed::default(), error: None };
+        let mut removal = TreeRemoval { removed: Removed::default(), error: None, goes_on, is_over: false };
         let leaf = CString::new(name.leaf()).map_err(|_| Error::invalid("a folder's name contains a NUL"))?;
         removal.folder(parent.as_fd(), &leaf, &self.path_of(folder), DEPTH_MAX);
         removal.error.map_or(Ok(removal.removed), Err)
@@ -186,16 +192,23 @@ pub(crate) struct Removed {
 /// Where a function's folder holds what its codes are made of.
 const CODES: &str = "code";
 
-struct TreeRemoval {
+struct TreeRemoval<'a> {
     removed: Removed,
     error: Option<Error>,
+    goes_on: &'a mut dyn FnMut(Removed) -> bool,
+    /// It doesn't go on.
+    is_over: bool,
 }
 
-impl TreeRemoval {
+impl TreeRemoval<'_> {
     /// Empties and removes the folder `name` in `parent`; a link or file of that name is unlinked itself.
     fn folder(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: &Path, depth: usize) {
         if depth == 0 {
             self.error.get_or_insert_with(|| too_deep(path));
+            return;
+        }
+        self.is_over = self.is_over || !(self.goes_on)(self.removed);
+        if self.is_over {
             return;
         }
         let flags = at::LIST | fs::OFlags::NOFOLLOW;

@@ -9,6 +9,7 @@ use crate::args::Clear;
 use crate::cache;
 use crate::commands::change::removal::{Consent, agreed};
 use crate::exit::{Exit, Outcome};
+use crate::interrupt::Unfinished;
 use crate::out::Out;
 use crate::text::{duration, entries, size};
 
@@ -21,11 +22,26 @@ pub(crate) fn run(args: &Clear, out: &mut Out) -> Outcome {
     if !agreed(&memory, Consent { dry_run: false, yes: args.yes }, "Remove everything?", out)? {
         return Ok(Exit::Found);
     }
-    let removed = if args.keep_steps { memory.clear_entries()? } else { memory.clear()? };
+    let unfinished = Unfinished::begin();
+    let mut is_whole = true;
+    let mut removed = memory.clear_entries_while(|_| {
+        is_whole = unfinished.exit().is_none();
+        is_whole
+    })?;
+    if !is_whole {
+        unfinished.told(|| format!("removed {}, {}; the others stay", entries(removed.items), size(removed.bytes)))?;
+    }
+    if !args.keep_steps {
+        let rest = memory.clear()?;
+        removed.items += rest.items;
+        removed.bytes += rest.bytes;
+    }
     match out.is_json() {
         true => out.document(json!({ "removed": { "entries": removed.items, "bytes": removed.bytes } }))?,
         false => out.line(format!("removed {}, {}", entries(removed.items), size(removed.bytes)))?,
     }
+    // Before a signal may end it.
+    out.finish()?;
     Ok(Exit::Fine)
 }
 

@@ -1,15 +1,18 @@
 //! What all commands have in common that remove something: they say what, they ask, and they do just that.
 
-use ndcache::Memory;
+use std::collections::{BTreeMap, HashMap};
+
 use ndcache::inspect::{Plan, PlanReason, PlannedFunction, shown_path};
+use ndcache::{Key, Memory};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cache;
 use crate::entry::call;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Unfinished;
 use crate::out::{Out, item_text};
 use crate::table::{Hide, Left, PIECE, Right, Table};
-use crate::text::{Alike, ago, count, duration, entries, idle, nanoseconds, several, size};
+use crate::text::{Alike, ago, count, duration, entries, idle, listed, nanoseconds, several, size};
 
 /// Whether something is removed, and whether that is asked before.
 #[derive(Clone, Copy)]
@@ -23,8 +26,11 @@ pub(crate) fn carry_out(memory: &Memory, plan: &Plan, consent: Consent, out: &mu
     if consent.yes && !consent.dry_run {
         out.go_on();
     }
+    let named = plan.entries().filter(|entry| entry.reason() == PlanReason::Named).map(|entry| entry.key());
+    let pinned = Pinned::among(memory, named, out);
     if !out.is_json() {
         tell(plan, out)?;
+        pinned.tell(out)?;
         if out.common.verbose {
             list(memory, plan, out)?;
         }
@@ -33,28 +39,87 @@ pub(crate) fn carry_out(memory: &Memory, plan: &Plan, consent: Consent, out: &mu
         out.note(format!("not all of the cache could be read: {unread}"));
     }
     if consent.dry_run || plan.is_empty() {
-        document(plan, Json::Null, out)?;
+        document(plan, &pinned, Json::Null, out)?;
         return Ok(Exit::Fine);
     }
     if !agreed(memory, consent, "Remove?", out)? {
         return Ok(Exit::Found);
     }
-    let done = memory.execute(plan)?;
+    let (unfinished, mut is_whole) = (Unfinished::begin(), true);
+    let done = memory.execute_while(plan, |_| {
+        is_whole = unfinished.exit().is_none();
+        is_whole
+    })?;
+    let removed = format!("removed {}, {}", entries(done.removed.items), size(done.removed.bytes));
+    if !is_whole {
+        let all = count(plan.len() as u64);
+        unfinished.told(|| format!("{removed} of the {all} that were to be removed"))?;
+    }
     let executed = json!({
         "entries": done.removed.items,
         "bytes": done.removed.bytes,
         "kept": done.kept,
         "gone": done.gone,
     });
-    document(plan, executed, out)?;
+    document(plan, &pinned, executed, out)?;
     if !out.is_json() {
-        let mut line = format!("removed {}, {}", entries(done.removed.items), size(done.removed.bytes));
-        if done.kept > 0 {
-            line.push_str(&format!("; {} stayed: used or replaced meanwhile", entries(done.kept)));
-        }
-        out.line(line)?;
+        let kept = if done.kept > 0 {
+            format!("; {} stayed: used or replaced meanwhile", entries(done.kept))
+        } else {
+            String::new()
+        };
+        out.line(format!("{removed}{kept}"))?;
     }
+    // Before a signal may end it.
+    out.finish()?;
     Ok(Exit::Fine)
+}
+
+/// Entries that somebody has pinned, with the names of the lists in which they are.
+pub(crate) struct Pinned(Vec<(Key, Vec<String>)>);
+
+/// How many pinned entries are told with their keys.
+const PINNED: usize = 5;
+
+impl Pinned {
+    /// Those of these keys that are pinned. Where the lists can't be read, a note says so.
+    pub(crate) fn among(memory: &Memory, keys: impl Iterator<Item = Key>, out: &mut Out) -> Self {
+        let mut keys = keys.peekable();
+        if keys.peek().is_none() {
+            return Self(Vec::new());
+        }
+        let pins = memory.pins().unwrap_or_else(|error| {
+            out.note(format!("whether any of it is pinned isn't known: {error}"));
+            BTreeMap::new()
+        });
+        let mut lists: HashMap<Key, Vec<String>> = HashMap::new();
+        for (name, keys) in pins {
+            keys.into_iter().for_each(|key| lists.entry(key).or_default().push(name.clone()));
+        }
+        Self(keys.filter_map(|key| lists.remove(&key).map(|lists| (key, lists))).collect())
+    }
+
+    /// Says that they are pinned, and go all the same: somebody has named them.
+    pub(crate) fn tell(&self, out: &mut Out) -> Outcome<()> {
+        let Self(pinned) = self;
+        if pinned.is_empty() {
+            return Ok(());
+        }
+        let one = |(key, lists): &(Key, Vec<String>)| format!("{} in {}", &key.to_string()[..8], listed(lists));
+        let mut told: Vec<String> = pinned.iter().take(PINNED).map(one).collect();
+        let more = pinned.len() - told.len();
+        told.extend((more > 0).then(|| format!("and {} more", count(more as u64))));
+        let are = match pinned.len() {
+            1 => "is pinned, and goes all the same, as it was named",
+            _ => "are pinned, and go all the same, as they were named",
+        };
+        out.line(format!("{} of these {are}: {}", count(pinned.len() as u64), told.join("; ")))
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        let one = |(key, lists): &(Key, Vec<String>)| json!({ "key": key.to_string(), "lists": lists });
+        self.0.iter().map(one).collect()
+    }
 }
 
 /// Whether something may be removed: by `--yes`, or by somebody at the terminal, who is told from where.
@@ -139,7 +204,7 @@ fn list(memory: &Memory, plan: &Plan, out: &mut Out) -> Outcome<()> {
 }
 
 /// Prints a plan, and what was done of it, if documents are wanted.
-fn document(plan: &Plan, executed: Json, out: &mut Out) -> Outcome<()> {
+fn document(plan: &Plan, pinned: &Pinned, executed: Json, out: &mut Out) -> Outcome<()> {
     if !out.is_json() {
         return Ok(());
     }
@@ -163,6 +228,7 @@ fn document(plan: &Plan, executed: Json, out: &mut Out) -> Outcome<()> {
         "duration_ns": nanoseconds(plan.duration()),
         "garbage_files": plan.garbage().items,
         "functions": plan.by_function().iter().map(function).collect::<Vec<_>>(),
+        "pinned": pinned.json(),
         "removed": executed,
     });
     let mut keys = out.begin_list(document, "keys")?;

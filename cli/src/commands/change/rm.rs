@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use ndcache::Memory;
+use ndcache::{Key, Memory};
 use serde_json::json;
 
 use crate::args::Rm;
 use crate::cache;
-use crate::commands::change::removal::{Consent, agreed, carry_out};
+use crate::commands::change::removal::{Consent, Pinned, agreed, carry_out};
 use crate::entry::chosen;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::filter::Filter;
@@ -42,12 +42,14 @@ fn damaged(memory: &Memory, id: &str, message: &str, consent: Consent, out: &mut
         return Err(Failure::found(message));
     }
     let bytes = record_bytes(memory, &key);
+    let pinned = Pinned::among(memory, key.parse::<Key>().into_iter(), out);
     out.note(message);
     if !out.is_json() {
         out.line(format!("would remove 1 entry that can't be read, {}", size(bytes)))?;
+        pinned.tell(out)?;
     }
     if consent.dry_run {
-        document(&key, bytes, None, out)?;
+        document(&key, bytes, &pinned, None, out)?;
         return Ok(Exit::Fine);
     }
     if !agreed(memory, consent, "Remove it?", out)? {
@@ -56,7 +58,7 @@ fn damaged(memory: &Memory, id: &str, message: &str, consent: Consent, out: &mut
     // Another program may have stored the entry anew while the question was open.
     let is_kept = memory.entry_by_id(&key).is_ok_and(|entry| entry.is_some());
     let is_removed = !is_kept && memory.remove_entry(&key)?;
-    document(&key, bytes, Some([is_removed, is_kept]), out)?;
+    document(&key, bytes, &pinned, Some([is_removed, is_kept]), out)?;
     if !out.is_json() {
         out.line(match (is_removed, is_kept) {
             (true, _) => format!("removed 1 entry, {}", size(bytes)),
@@ -76,7 +78,7 @@ fn record_bytes(memory: &Memory, key: &str) -> u64 {
 }
 
 /// Prints the plan for one entry, and whether it was removed or kept, if documents are wanted.
-fn document(key: &str, bytes: u64, done: Option<[bool; 2]>, out: &mut Out) -> Outcome<()> {
+fn document(key: &str, bytes: u64, pinned: &Pinned, done: Option<[bool; 2]>, out: &mut Out) -> Outcome<()> {
     if !out.is_json() {
         return Ok(());
     }
@@ -98,6 +100,7 @@ fn document(key: &str, bytes: u64, done: Option<[bool; 2]>, out: &mut Out) -> Ou
         // Which function it is of stands in the record.
         "functions": [],
         "keys": [key],
+        "pinned": pinned.json(),
         "removed": removed,
     }))
 }

@@ -1,7 +1,9 @@
 //! `ndcache verify`: whether every stored byte is what was written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use ndcache::verify::{Problem, Repair, VerifyReport};
 use ndcache::{Entry, ErrorKind, Memory};
@@ -13,8 +15,9 @@ use crate::cache;
 use crate::commands::change::removal::{Consent, agreed};
 use crate::entry::{arguments, call, function};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Unfinished;
 use crate::out::{Out, Style};
-use crate::text::{count, entries, parse_percent, safe, size};
+use crate::text::{count, entries, parse_percent, safe, several, size};
 
 /// How many entries are checked at once.
 const PIECE: usize = 4096;
@@ -80,9 +83,12 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
             document(&found, &owners, removed, Some(damaged.len()), out)?;
         }
         if may? {
-            removed = repair(&memory, &damaged, out);
+            let unfinished = Unfinished::begin();
+            removed = repair(&memory, &damaged, &unfinished, out)?;
             if !out.is_json() {
                 out.line(format!("removed {}", entries(removed)))?;
+                // Before a signal may end it.
+                out.finish()?;
             }
         }
     }
@@ -156,16 +162,23 @@ fn problem(error: &ndcache::Error) -> Problem {
 }
 
 /// Removes those of the damaged entries that are damaged still; returns how many. What can't be removed is reported.
-fn repair(memory: &Memory, damaged: &[&Path], out: &mut Out) -> u64 {
+///
+/// # Errors
+/// Returns a failure, with what was removed, once a signal came before the last of them.
+fn repair(memory: &Memory, damaged: &[&Path], unfinished: &Unfinished, out: &mut Out) -> Outcome<u64> {
     let mut removed = HashSet::new();
-    for key in damaged.iter().filter_map(|path| key(path)) {
+    let keys = || damaged.iter().filter_map(|path| key(path));
+    let count = |removed: &HashSet<&str>| keys().filter(|key| removed.contains(key)).count() as u64;
+    for key in keys() {
+        unfinished
+            .told(|| format!("removed {} of the {} that are damaged", entries(count(&removed)), damaged.len()))?;
         match memory.remove_damaged(key) {
             Ok(true) => drop(removed.insert(key)),
             Ok(false) => {}
             Err(error) => out.complain(&error.to_string()),
         }
     }
-    damaged.iter().filter_map(|path| key(path)).filter(|key| removed.contains(key)).count() as u64
+    Ok(count(&removed))
 }
 
 /// The entries with problems, by their keys, as far as their records can be read.
@@ -181,8 +194,23 @@ fn key(path: &Path) -> Option<&str> {
     (stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(stem)
 }
 
+/// How old a file that no entry names has to be, to be garbage: it may be that of a program that stores a result now.
+const GARBAGE_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// Whether a file without an entry may get one at any moment.
+fn is_young(path: &Path, problem: &Problem) -> bool {
+    let modified = || fs::symlink_metadata(path).and_then(|stat| stat.modified());
+    // What is of tomorrow, by a clock that goes wrong, isn't old.
+    let is_young = |modified: SystemTime| !modified.elapsed().is_ok_and(|age| age >= GARBAGE_AGE);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_of_an_entry = [".tmp", ".npy", ".npy.gz", ".msgpack"].iter().any(|end| name.ends_with(end));
+    matches!(problem, Problem::Orphan) && is_of_an_entry && modified().is_ok_and(is_young)
+}
+
 fn print(memory: &Memory, found: &VerifyTotals, owners: &HashMap<String, Entry>, out: &mut Out) -> Outcome<()> {
-    for (path, problem) in &found.problems {
+    let (young, problems): (Vec<_>, Vec<_>) =
+        found.problems.iter().partition(|(path, problem)| is_young(path, problem));
+    for (path, problem) in &problems {
         if let Some(owner) = key(path).and_then(|key| owners.get(key)) {
             let key = out.styled(Style::Key, &owner.key().to_string()[..8]);
             out.line(format!("{key}  {}", safe(&call(owner))))?;
@@ -194,9 +222,8 @@ fn print(memory: &Memory, found: &VerifyTotals, owners: &HashMap<String, Entry>,
         let is_bad = matches!(problem, Problem::Damaged(_) | Problem::Unreadable(_));
         out.line(if is_bad { out.styled(Style::Bad, &text) } else { text.into_owned() })?;
     }
-    let good = if found.problems.is_empty() { "all of it is what was written" } else { "with problems" };
-    let problems = match found.problems.len() {
-        0 => good.to_owned(),
+    let problems = match problems.len() {
+        0 => "all of it is what was written".to_owned(),
         1 => "1 problem".to_owned(),
         many => format!("{} problems", count(many as u64)),
     };
@@ -207,7 +234,14 @@ fn print(memory: &Memory, found: &VerifyTotals, owners: &HashMap<String, Entry>,
             format!("{} of {} is what was written", size(found.bytes), size(total))
         }
     };
-    out.line(format!("checked {}, {right}: {problems}", entries(found.entries)))
+    out.line(format!("checked {}, {right}: {problems}", entries(found.entries)))?;
+    if !young.is_empty() {
+        let files = several(young.len() as u64, "file");
+        let why = "programs are storing results now, or were killed while they did; after a day `ndcache gc` removes what \
+                   is left";
+        out.note(format!("{files} without an entry, less than a day old: {why}"));
+    }
+    Ok(())
 }
 
 fn document(

@@ -1,6 +1,7 @@
 //! `ndcache import`: entries from an archive, all of which are verified before the first one is published.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read};
@@ -46,8 +47,13 @@ pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
 fn take(args: &Import, archive: &ArchiveFile, memory: &Memory, out: &mut Out) -> Outcome {
     let unfinished = Unfinished::begin();
     // Whichever fails, those before it are dropped, and their files with them.
-    let staged = archive.records.iter().map(|record| stage(memory, archive, record, args, &unfinished));
-    let staged: Vec<(Foreign, Option<Vec<u8>>)> = staged.collect::<Outcome<_>>()?;
+    let (mut staged, mut codes) = (Vec::new(), HashSet::new());
+    for record in &archive.records {
+        let (foreign, code) = stage(memory, archive, record, args, &unfinished)?;
+        // Many entries have one code, which is kept once.
+        let code = code.filter(|_| codes.insert((foreign.function().to_owned(), foreign.code())));
+        staged.push((foreign, code));
+    }
     let (mut new, mut bytes, mut keys) = (0, 0, Vec::new());
     // All are verified: from here on nothing stops them.
     for (foreign, code) in staged {
@@ -60,7 +66,12 @@ fn take(args: &Import, archive: &ArchiveFile, memory: &Memory, out: &mut Out) ->
         bytes += if published.is_new { published.bytes } else { 0 };
         keys.push(json!({ "key": published.key.to_string(), "function": function, "new": published.is_new }));
     }
-    tell("imported", new, bytes, keys, out)
+    let exit = tell("imported", new, bytes, keys, out)?;
+    // Before a signal may end it.
+    out.finish()?;
+    let Some(interrupted) = unfinished.exit() else { return Ok(exit) };
+    out.complain("interrupted; all of it was imported already");
+    Ok(interrupted)
 }
 
 /// Imports into a folder that is removed again.
