@@ -22,7 +22,8 @@ const FEW: usize = 64;
 
 /// Opens the cache for a command that reads one entry, which may be named by a file in it.
 pub(crate) fn open_for(out: &mut Out, id: &str) -> Outcome<Memory> {
-    if is_path(id) { cache::of_file(out, Path::new(id)) } else { cache::for_reading(out) }
+    let is_of_an_entry = is_path(id) && key_of_file(id).is_ok();
+    if is_of_an_entry { cache::of_file(out, Path::new(id)) } else { cache::for_reading(out) }
 }
 
 fn is_path(id: &str) -> bool {
@@ -72,6 +73,7 @@ fn no_id(memory: &Memory, id: &str, advice: impl Fn(&str) -> String) -> Failure 
             let function = safe(&function);
             wrong(&format!("{function}@1"), &advice(&function))
         }
+        Err(Failure::WithMessage { exit: Exit::Found, .. }) if Path::new(id).is_file() => no_entry(id),
         Err(Failure::WithMessage { exit: Exit::Found, message }) => wrong("smooth@1", &format!("; {message}")),
         Err(failure) => failure,
     }
@@ -121,8 +123,15 @@ fn key_of_file(path: &str) -> Outcome<String> {
     let key = last.split('.').next().unwrap_or(last);
     match key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => Ok(key.to_owned()),
-        false => Err(Failure::usage(format!("file `{}` has no key in its name", safe(path)))),
+        false => Err(no_entry(path)),
     }
+}
+
+/// Says of a file that is none of an entry how entries are found that took it as an argument.
+fn no_entry(path: &str) -> Failure {
+    let name = safe(path.rsplit('/').next().unwrap_or(path));
+    let taken = format!("`ndcache ls --entries --where '*~{name}'` lists the calls with it in an argument");
+    Failure::usage(format!("file `{}` has no key in its name, and so is none of an entry: {taken}", safe(path)))
 }
 
 /// The entries of the function with this path.

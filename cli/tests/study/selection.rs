@@ -319,6 +319,29 @@ fn entries_of_all_functions_are_one_list() {
 }
 
 #[test]
+fn of_a_file_that_is_no_entry_it_is_told_how_the_calls_with_it_are_found() {
+    let scene = study();
+    let root = scene.root();
+    std::fs::create_dir(root.join("data")).expect("a folder");
+    for file in ["data/scan01.npy", "scan01.csv"] {
+        std::fs::write(root.join(file), b"numbers").expect("written");
+    }
+    for (file, name) in
+        [("data/scan01.npy", "scan01.npy"), ("scan01.csv", "scan01.csv"), ("./scan01.csv", "scan01.csv")]
+    {
+        for arguments in [&["tree", "--down", file][..], &["show", file], &["why", file], &["rm", file, "--dry-run"]] {
+            let run = scene.run(arguments);
+            let advice = format!("`ndcache ls --entries --where '*~{name}'` lists the calls");
+            assert!(run.code == 2 && run.stderr.contains(&advice), "{arguments:?}: {run:?}");
+        }
+    }
+    assert_eq!(rows(&scene, &["ls", "--entries", "--where", "*~scan01.npy"]), 1);
+    // Without the name of a cache: the one that is looked for isn't that of the file.
+    let output = crate::support::bare(root).args(["tree", "data/scan01.npy"]).output().expect("the program runs");
+    assert_eq!(scene.told(output).code, 2);
+}
+
+#[test]
 fn texts_are_in_a_csv_as_the_program_had_them() {
     let scene = empty();
     let text = |name: &str, text: &str| RunTimeArgument::new(name, digest(text), text);

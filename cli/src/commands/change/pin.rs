@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::args::{Pin, Unpin};
 use crate::cache;
+use crate::commands::look::tree::Untraced;
 use crate::entry::{call, find};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
@@ -78,6 +79,9 @@ fn add(name: &str, args: &Pin, out: &mut Out) -> Outcome {
     let mut pinned: Vec<Entry> = args.entries.iter().map(|id| find(&memory, id)).collect::<Outcome<_>>()?;
     if args.lineage {
         pinned = memory.with_lineage(pinned)?;
+        let mut untraced = Untraced::default();
+        pinned.iter().for_each(|entry| untraced.add(entry, |_| false));
+        untraced.tell(out);
     }
     pinned.sort_by_key(Entry::key);
     pinned.dedup_by_key(|entry| entry.key());

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::Export;
 use crate::commands::exchange::archive::CODE;
+use crate::commands::look::tree::Untraced;
 use crate::entry::{chosen, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::filter::Filter;
@@ -30,10 +31,16 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Outcome {
     }
     let memory = open_for(out, args.entries.first().map_or("", String::as_str))?;
     let (named, function) = (&args.entries, args.function.as_deref());
+    let mut untraced = Untraced::default();
     let chosen = chosen(&memory, named, function, &mut filter, out, |entries| match args.lineage {
-        true => Chosen::of(memory.with_lineage(entries)?, args),
+        true => {
+            let entries = memory.with_lineage(entries)?;
+            entries.iter().for_each(|entry| untraced.add(entry, |_| false));
+            Chosen::of(entries, args)
+        }
         false => Chosen::of(entries, args),
     })?;
+    untraced.tell(out);
     if chosen.0.is_empty() {
         return Err(Failure::found("no entry is selected, and nothing was written"));
     }

@@ -7,6 +7,7 @@ use ndcache::{Entry, Key, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::Show;
+use crate::commands::look::tree::Untraced;
 use crate::entry::{array, array_json, call, entry_json, find, open_for, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::numbers::Statistics;
@@ -79,6 +80,9 @@ fn sources(memory: &Memory, entry: &Entry, out: &mut Out) -> HashMap<String, Vec
             sources.entry(link.argument().name().to_owned()).or_default().push((source.key(), call(source)));
         }
     }
+    let mut untraced = Untraced::default();
+    untraced.add(entry, |name| sources.contains_key(name));
+    untraced.tell(out);
     sources
 }
 

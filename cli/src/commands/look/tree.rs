@@ -1,6 +1,6 @@
 //! `ndcache tree`: what went into an entry, or what was made of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ndcache::inspect::{Dependents, shown_path};
 use ndcache::{Entry, Key};
@@ -9,8 +9,9 @@ use serde_json::{Value as Json, json};
 use crate::args::Tree;
 use crate::entry::{call, entry_json, find, open_for};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::filter::{is_array, quoted as quoted_text};
 use crate::out::Out;
-use crate::text::{count as number, duration, moment, safe};
+use crate::text::{count as number, duration, listed, moment, safe, short};
 
 /// An entry, one that took it as an argument, and the name of that.
 type Edge = (Key, Key, String);
@@ -40,6 +41,13 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
     if let Some(unread) = unread {
         out.note(format!("not all of the cache could be read, and something may be missing: {unread}"));
     }
+    if !args.down {
+        let mut untraced = Untraced::default();
+        entries.iter().for_each(|entry| {
+            untraced.add(entry, |name| edges.iter().any(|(_, by, argument)| *by == entry.key() && argument == name));
+        });
+        untraced.tell(out);
+    }
     if out.is_json() {
         let entries: Vec<Json> = entries.iter().map(entry_json).collect();
         let edge = |(from, to, argument): &Edge| json!({ "from": from.to_string(), "to": to.to_string(), "argument": argument });
@@ -51,6 +59,46 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
         text.lines().try_for_each(|line| out.line(safe(line)))?;
     }
     Ok(Exit::Fine)
+}
+
+/// Arguments that hold arrays inside of a list, a struct and the like: a lineage doesn't see these.
+#[derive(Default)]
+pub(crate) struct Untraced(BTreeSet<String>);
+
+impl Untraced {
+    /// Adds those of an entry that weren't traced as a whole, either.
+    pub(crate) fn add(&mut self, entry: &Entry, is_traced: impl Fn(&str) -> bool) {
+        for argument in entry.arguments() {
+            if holds_array(argument.text()) && !is_traced(argument.name()) {
+                self.0.insert(format!("{} of {}", argument.name(), short(entry.function())));
+            }
+        }
+    }
+
+    /// Says which they are, if there are any.
+    pub(crate) fn tell(&self, out: &mut Out) {
+        if !self.0.is_empty() {
+            let arguments = listed(&self.0);
+            out.note(format!("arrays inside of {arguments} aren't traced: what they came from may be missing"));
+        }
+    }
+}
+
+/// The names of dtypes, without their numbers of bits.
+const DTYPES: [&str; 9] = ["f", "i", "u", "c", "float", "int", "uint", "complex", "bool"];
+
+/// Whether the text of an argument, which is no array itself, tells of an array inside: `{'a': float64[3, 2]}`.
+fn holds_array(text: &str) -> bool {
+    let is_whole = is_array(text) || quoted_text(text).is_some();
+    let is_inside = |(at, _): (usize, &str)| {
+        let before = &text[..at];
+        let bits = before.trim_end_matches(|char: char| char.is_ascii_digit());
+        let name = bits.rsplit(|char: char| !char.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let is_dtype = DTYPES.contains(&name) && (name == "bool" || bits.len() < before.len());
+        let shape = text[at + 1..].split(']').next().unwrap_or_default();
+        is_dtype && shape.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b' '))
+    };
+    !is_whole && text.match_indices('[').any(is_inside)
 }
 
 /// How many calls of one function are listed below an entry.
@@ -170,4 +218,28 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_inside_of_other_values_are_seen_in_their_texts() {
+        for text in [
+            "{'a': float64[3, 2]}",
+            "[f64[3], f64[4]]",
+            "(1, uint8[4])",
+            "Params { x: f32[1797, 64], k: 3 }",
+            "Some(c64[2])",
+            "[bool[7], 1",
+        ] {
+            assert!(holds_array(text), "{text}");
+        }
+        for text in
+            ["f64[3] C", "float64[3]", "[1, 2]", "'float64[3]'", "", "x[3]", "Some([1, 2])", "list of 3", "conf[1]"]
+        {
+            assert!(!holds_array(text), "{text}");
+        }
+    }
 }
