@@ -327,6 +327,9 @@ pub(crate) struct Gc {
     /// The maximum size: `20G`, `60MB`, `60MiB`, all in powers of 1024; or `50%` of the present size
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
+    /// Removes entries until this much is free that they took: `20G`, or `10%` of the present size
+    #[arg(long, value_name = "SIZE", conflicts_with = "max_size")]
+    pub(crate) free: Option<String>,
     /// The maximum number of entries
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_items: Option<u64>,
@@ -336,7 +339,7 @@ pub(crate) struct Gc {
     /// Removes entries of older code that weren't used since the newest was first stored, nor for this time
     #[arg(long, value_name = "AGE", num_args = 0..=1, require_equals = true, default_missing_value = "0s")]
     pub(crate) superseded: Option<String>,
-    /// Which entries are removed first above `--max-size` and `--max-items`
+    /// Which entries are removed first above `--max-size` and `--max-items`, and for `--free`
     #[arg(long, value_name = "BY", default_value = "used")]
     pub(crate) by: First,
     /// Applies the limits to this function alone

@@ -1,6 +1,7 @@
 //! `gc` lists the entries that go, and says why others stay although one might expect them to go.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use ndarray::{Array1, ArrayRef1};
 
@@ -238,4 +239,85 @@ fn a_share_of_what_is_stored_is_a_limit() {
         let run = scene.run(&["gc", &format!("--max-size={wrong}"), "--dry-run"]);
         assert!(run.code == 2 && run.stderr.contains("share is"), "{run:?}");
     }
+}
+
+#[test]
+fn so_much_is_freed_as_is_asked_for_and_no_entry_more() {
+    let scene = study();
+    let plan = |more: &[&str]| scene.json(&[&["gc", "--dry-run"][..], more].concat());
+    let all = plan(&["--max-items", "0"]);
+    let total = all["total_bytes"].as_u64().expect("a number");
+    for bytes in [1, total / 3, total / 2, total - 1] {
+        let freed = plan(&["--free", &bytes.to_string()]);
+        let (freed, keys) = (freed["bytes"].as_u64().expect("a number"), freed["keys"].clone());
+        let last = keys.as_array().and_then(|keys| keys.last()?.as_str().map(str::to_owned)).expect("a key");
+        let last = scene.json(&["show", &last])["bytes"].as_u64().expect("a number");
+        assert!(freed >= bytes && freed - last < bytes, "{freed} of {bytes}, and {last} were the last");
+        // The same go as above the limit that leaves so much.
+        assert_eq!(keys, plan(&["--max-size", &(total - bytes).to_string()])["keys"]);
+    }
+    assert_eq!(plan(&["--free", "100%"])["entries"], all["entries"]);
+    assert_eq!(plan(&["--free", "0"])["entries"], 0);
+    let by_value = plan(&["--free", "40%", "--by", "value"]);
+    assert_eq!(by_value, plan(&["--max-size", &(total - (total as f64 * 0.4) as u64).to_string(), "--by", "value"]));
+    let of_load = plan(&["--function", "load", "--free", "1"]);
+    assert_eq!((of_load["total_entries"].as_u64(), of_load["entries"].as_u64()), (Some(3), Some(1)));
+    let run = scene.run(&["gc", "--free", "1T", "--dry-run"]);
+    assert!(run.code == 0 && run.stderr.contains("of 1.0 TiB can be freed"), "{run:?}");
+    for wrong in [&["--free", "x"][..], &["--free", "101%"], &["--free", "1G", "--max-size", "1G"]] {
+        assert_eq!(scene.run(&[&["gc", "--dry-run"][..], wrong].concat()).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn arrays_that_a_lineage_does_not_see_are_told_where_it_is_asked_for() {
+    let scene = empty();
+    let text = |name: &str, text: &str| ndcache::dynamic::RunTimeArgument::new(name, ndcache::digest(text), text);
+    let of = |path: &'static str, arguments| Made { path, code: 1, arguments };
+    let inside = vec![text("parts", "{'a': float64[3, 2], 'b': 1}"), text("x", "float64[64,512]")];
+    store(
+        &scene,
+        vec![of("study.fit", inside), of("study.plain", vec![array("x", "x"), text("name", "'float64[3]'")])],
+    );
+    let told = "arrays inside of `parts of study.fit` aren't traced";
+    for (arguments, is_told) in [
+        (&["tree", "fit@1"][..], true),
+        (&["tree", "fit@1", "--json"], true),
+        (&["show", "fit@1"], true),
+        (&["export", "fit@1", "--lineage", "-o", "a.tar"], true),
+        (&["pin", "paper", "fit@1", "--lineage"], true),
+        (&["export", "fit@1", "-o", "b.tar"], false),
+        (&["pin", "paper", "fit@1"], false),
+        (&["tree", "plain@1"], false),
+        (&["show", "plain@1"], false),
+        (&["export", "plain@1", "--lineage", "-o", "c.tar"], false),
+    ] {
+        let run = scene.run(arguments);
+        assert!(run.code == 0 && run.stderr.contains(told) == is_told, "{arguments:?}: {run:?}");
+        assert_eq!(run.stderr.contains("aren't traced"), is_told, "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn files_that_a_program_is_about_to_name_are_no_problem() {
+    let scene = study();
+    let path = scene.json(&["show", "load@1"])["path"].as_str().expect("a path").to_owned();
+    let path = path.replace("/data", scene.root().to_str().expect("a path"));
+    let staged = [format!("{path}.0123456789abcdef.tmp"), path.replace(".record", ".0123456789abcdef.npy")];
+    staged.iter().for_each(|path| fs::write(path, b"half").expect("written"));
+    let run = scene.run(&["verify"]);
+    assert!(run.code == 0 && run.stdout.contains("all of it is what was written"), "{run:?}");
+    assert!(run.stderr.contains("2 files without an entry, less than a day old"), "{run:?}");
+    let kinds = |report: serde_json::Value| report["problems"].as_array().expect("a list").len();
+    assert_eq!(kinds(scene.json(&["verify"])), 2, "a document has them");
+    let old = SystemTime::now() - Duration::from_secs(25 * 3600);
+    for path in &staged {
+        fs::File::options().write(true).open(path).and_then(|file| file.set_modified(old)).expect("its time");
+    }
+    let run = scene.run(&["verify"]);
+    assert!(
+        run.code == 0 && run.stdout.contains("2 problems") && run.stdout.contains("belongs to no entry"),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("a day old"), "{run:?}");
 }

@@ -11,23 +11,27 @@ use crate::args::{First, Gc};
 use crate::cache;
 use crate::commands::change::removal::{Consent, carry_out};
 use crate::entry::function;
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::out::Out;
 use crate::text::{entries, parse_duration, parse_percent, parse_size, safe, size};
 
 pub(crate) fn run(args: &Gc, out: &mut Out) -> Outcome {
-    let (limits, share) = (limits(args)?, args.max_size.as_deref().map(parse_percent).transpose()?.flatten());
+    let limits = Asked {
+        max_size: args.max_size.as_deref().map(|text| Amount::parse(text, out)).transpose()?,
+        free: args.free.as_deref().map(|text| Amount::parse(text, out)).transpose()?,
+        max_items: args.max_items,
+        unused: args.unused.as_deref().map(parse_duration).transpose()?,
+    };
     let superseded = args.superseded.as_deref().map(parse_duration).transpose()?;
-    if let (Some(text), Some(bytes)) = (&args.max_size, limits.bytes)
-        && text.ends_with('B')
-        && !text.ends_with("iB")
-    {
-        out.note(format!("`{}` is taken for {}: units are powers of 1024", safe(text), size(bytes)));
-    }
     let memory = if args.dry_run { cache::for_reading(out)? } else { cache::for_writing(out)? };
     let function = args.function.as_deref().map(|name| function(&memory, name)).transpose()?;
-    let plan = collection(&memory, args, function.as_deref(), limits, share, superseded)?;
+    let plan = collection(&memory, args.by, function.as_deref(), &limits, superseded)?;
     tell_spared(&plan, out);
+    let free = limits.free.as_ref().map_or(0, |free| free.of(plan.total().bytes));
+    if plan.bytes() < free {
+        let (bytes, free) = (size(plan.bytes()), size(free));
+        out.note(format!("no more than {bytes} of {free} can be freed: the rest isn't there, or is pinned or edited"));
+    }
     if plan.is_empty() && !is_limited(args) {
         let limits = "`--superseded` takes what is of older code, `--unused 60d` what wasn't used for so long, \
                       `--max-size 50%` what was used longest ago";
@@ -36,17 +40,59 @@ pub(crate) fn run(args: &Gc, out: &mut Out) -> Outcome {
     carry_out(&memory, &plan, Consent { dry_run: args.dry_run, yes: args.yes }, out)
 }
 
+/// The limits as they were asked for.
+struct Asked {
+    max_size: Option<Amount>,
+    free: Option<Amount>,
+    max_items: Option<u64>,
+    unused: Option<Duration>,
+}
+
+impl Asked {
+    /// The limits where so much is stored.
+    fn limits(&self, stored: Evicted) -> Limits {
+        let left = self.free.as_ref().map(|free| stored.bytes.saturating_sub(free.of(stored.bytes)));
+        let most = self.max_size.as_ref().map(|most| most.of(stored.bytes));
+        Limits { bytes: left.or(most), items: self.max_items, age: self.unused }
+    }
+}
+
+/// How many bytes: `20G`, or `50%` of those that are stored.
+enum Amount {
+    Bytes(u64),
+    Share(f64),
+}
+
+impl Amount {
+    fn parse(text: &str, out: &mut Out) -> Outcome<Self> {
+        if let Some(share) = parse_percent(text)? {
+            return Ok(Self::Share(share));
+        }
+        let bytes = parse_size(text)?.bytes.unwrap_or_default();
+        if text.ends_with('B') && !text.ends_with("iB") {
+            out.note(format!("`{}` is taken for {}: units are powers of 1024", safe(text), size(bytes)));
+        }
+        Ok(Self::Bytes(bytes))
+    }
+
+    fn of(&self, stored: u64) -> u64 {
+        match self {
+            Self::Bytes(bytes) => *bytes,
+            Self::Share(share) => (stored as f64 * share) as u64,
+        }
+    }
+}
+
 /// What limits take, by the order in which entries go first.
 fn collection(
     memory: &Memory,
-    args: &Gc,
+    by: First,
     function: Option<&str>,
-    limits: Limits,
-    share: Option<f64>,
+    asked: &Asked,
     superseded: Option<Duration>,
 ) -> Outcome<Plan> {
     let by_value;
-    let memory = match args.by {
+    let memory = match by {
         First::Used => memory,
         First::Value => {
             // This memory only makes the plan, and a plan writes nothing.
@@ -55,11 +101,7 @@ fn collection(
             &by_value
         }
     };
-    let limits = |stored: Evicted| {
-        let of_stored = share.map(|share| (stored.bytes as f64 * share) as u64);
-        Limits { bytes: of_stored.or(limits.bytes), ..limits }
-    };
-    Ok(memory.plan_collection(function, limits, superseded)?)
+    Ok(memory.plan_collection(function, |stored| asked.limits(stored), superseded)?)
 }
 
 /// Says how many entries of older code stay, and why they do.
@@ -75,12 +117,6 @@ fn tell_spared(plan: &Plan, out: &mut Out) {
 
 /// Whether anything but garbage is asked for.
 fn is_limited(args: &Gc) -> bool {
-    args.max_size.is_some() || args.max_items.is_some() || args.unused.is_some() || args.superseded.is_some()
-}
-
-fn limits(args: &Gc) -> Result<Limits, Failure> {
-    let size = args.max_size.as_deref().filter(|text| !text.ends_with('%'));
-    let size = size.map(parse_size).transpose()?.unwrap_or_default();
-    let age = args.unused.as_deref().map(parse_duration).transpose()?;
-    Ok(Limits { items: args.max_items, age, ..size })
+    let is_sized = args.max_size.is_some() || args.free.is_some();
+    is_sized || args.max_items.is_some() || args.unused.is_some() || args.superseded.is_some()
 }
