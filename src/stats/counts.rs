@@ -86,8 +86,13 @@ pub struct Counts {
     /// each once in a process, since further hits save no further computation. A memory that may not write, or that
     /// keeps no [statistics](crate::MemoryBuilder::statistics), counts a result each time that it is read.
     pub saved: Duration,
-    /// Bytes of values, with their arrays, that were stored, or loaded and counted in [`saved`](Self::saved).
+    /// Bytes of values, with their arrays, that were stored, or loaded and counted in [`saved`](Self::saved): the sum of
+    /// [`stored`](Self::stored) and [`loaded`](Self::loaded).
     pub bytes: u64,
+    /// Bytes of values, with their arrays, that were computed and stored.
+    pub stored: u64,
+    /// Bytes of values, with their arrays, that were loaded and counted in [`saved`](Self::saved).
+    pub loaded: u64,
 }
 
 impl Stats {
@@ -258,6 +263,7 @@ impl Counters {
         let counts = stats.of(function);
         counts.spent = counts.spent.saturating_add(spent);
         counts.bytes = counts.bytes.saturating_add(bytes);
+        counts.stored = counts.stored.saturating_add(bytes);
     }
 
     /// Counts what was saved by a build step that is up to date.
@@ -327,7 +333,9 @@ impl Counters {
                 counts.hits += hits;
                 let saved = Duration::from_nanos(tally.saved.load(Ordering::Relaxed));
                 counts.saved = counts.saved.saturating_add(saved);
-                counts.bytes = counts.bytes.saturating_add(tally.loaded.load(Ordering::Relaxed));
+                let loaded = tally.loaded.load(Ordering::Relaxed);
+                counts.bytes = counts.bytes.saturating_add(loaded);
+                counts.loaded = counts.loaded.saturating_add(loaded);
                 *stats.reasons.entry("hit").or_default() += hits;
             }
         }

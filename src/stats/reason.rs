@@ -62,13 +62,15 @@ impl fmt::Display for Explanation {
 pub enum Reason {
     /// The result is stored.
     Hit,
-    /// No call of this function is stored.
+    /// No call of this function is stored: it is new, or its entries were removed.
     NewFunction,
     /// Calls of this function are stored, but with other code. The changes since the most similar code, each in words
     /// (``code of `window` (depends) changed``); empty if they aren't known.
     Code(Vec<String>),
     /// The most similar stored call had other arguments.
     Argument(Vec<Difference>),
+    /// This memory has computed the same call before, and its result wasn't stored, for this reason: it was an `Err`, say.
+    NotStored(String),
     /// The stored result is no longer valid, in words: `expired 3 h ago`, ``refused by `validate` ``.
     Expired(String),
     /// The stored entry can't be used: it differs from what was written.
@@ -126,8 +128,6 @@ pub(crate) fn is_same_file(before: &str, now: &str) -> bool {
     before == now && now.starts_with(['"', '\'']) && !now.ends_with('…')
 }
 
-impl Reason {
-    /// Returns a short name, without the difference: the key of [`Stats::by_reason`](crate::stats::Stats::by_reason).
 /// Whether one of two different arguments with these texts is an array, and the other one none of the same dtype and shape.
 pub(crate) fn are_unlike_arrays(before: &str, now: &str) -> bool {
     dtype_and_shape(before) != dtype_and_shape(now)
@@ -143,6 +143,8 @@ fn dtype_and_shape(text: &str) -> Option<&str> {
     is_array.then(|| &text[..text.len() - order.len()])
 }
 
+impl Reason {
+    /// Returns a short name, without the difference: the key of [`Stats::by_reason`](crate::stats::Stats::by_reason).
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -150,6 +152,7 @@ fn dtype_and_shape(text: &str) -> Option<&str> {
             Self::NewFunction => "new function",
             Self::Code(_) => "code",
             Self::Argument(_) => "argument",
+            Self::NotStored(_) => "not stored",
             Self::Expired(_) => "expired",
             Self::Damaged(_) => "damaged",
             Self::Unreadable(_) => "unreadable",
@@ -180,6 +183,7 @@ impl fmt::Display for Reason {
                     more => write!(f, ", and {more} more"),
                 }
             }
+            Self::NotStored(why) => write!(f, "the result of the same call wasn't stored: {why}"),
             Self::Expired(how) => f.write_str(how),
             Self::Damaged(what) => write!(f, "damaged: {what}"),
             Self::Unreadable(what) => write!(f, "unreadable: {what}"),

@@ -21,6 +21,12 @@ use crate::threads::fork::ForkMutex;
 /// The arguments of stored calls of other code.
 pub(super) type OtherCode = HashSet<Digest, DigestHash>;
 
+/// The calls that were computed and not stored, by their keys, each with the reason.
+pub(super) type NotStored = HashMap<Digest, Box<str>, DigestHash>;
+
+/// How many of these are remembered.
+pub(super) const NOT_STORED_MAX: usize = 1 << 14;
+
 /// Counts what happens to the calls of one memory, finds out why they miss, and says so.
 pub(crate) struct Recorder {
     pub(super) archive: Arc<Archive>,
@@ -34,6 +40,7 @@ pub(crate) struct Recorder {
     /// The functions that have missed, by the address of their path and by their code, each with the arguments of
     /// stored calls of its other codes, as they were found at the first miss.
     pub(super) outlined: ForkMutex<HashMap<(usize, Digest), Arc<OtherCode>, DigestHash>>,
+    pub(super) not_stored: ForkMutex<NotStored>,
     /// Pairs of functions, the second called inside the first and not named by it, that were looked at, and warned about if
     /// need be.
     pub(crate) unnamed: ForkMutex<HashSet<(usize, usize)>>,
@@ -56,6 +63,7 @@ impl Recorder {
             texts,
             salt: salt.to_owned(),
             outlined: ForkMutex::default(),
+            not_stored: ForkMutex::default(),
             unnamed: ForkMutex::default(),
         }
     }

@@ -66,6 +66,8 @@ fn added(sum: Counts, counts: &Counts) -> Counts {
         spent: sum.spent.saturating_add(counts.spent),
         saved: sum.saved.saturating_add(counts.saved),
         bytes: sum.bytes.saturating_add(counts.bytes),
+        stored: sum.stored.saturating_add(counts.stored),
+        loaded: sum.loaded.saturating_add(counts.loaded),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crate::call::request::AnyCall;
-use crate::digest::{Text, shown_dtype};
+use crate::digest::{Text, escaped, shown_dtype};
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Error;
@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::stats::history::run::Miss;
 use crate::stats::printer::{print, push_line};
 use crate::stats::reason::Reason;
-use crate::stats::recorder::{Recorder, value_bytes};
+use crate::stats::recorder::{NOT_STORED_MAX, Recorder, value_bytes};
 use crate::stats::units::size;
 
 /// The level from which on each computation is printed.
@@ -92,12 +92,35 @@ impl Recorder {
         let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
         // Comparing with what is stored reads records: only if somebody reads the result.
         let in_full = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
-        let reason = if in_full { self.reason(call, missing) } else { self.outline(call, missing) };
+        let reason = match self.why_not_stored(site.key(), &missing) {
+            Some(why) => Reason::NotStored(why),
+            None if in_full => self.reason(call, missing),
+            None => self.outline(call, missing),
+        };
         let function = call.function();
         if damaged {
             self.fault(function.path(), &reason, "a stored result can't be used");
         }
         MissReport { in_full, ..self.missed(call, Some(site.key()), reason) }
+    }
+
+    /// Why a call that isn't there wasn't stored when it was computed before, if it was.
+    fn why_not_stored(&self, key: Key, missing: &Missing) -> Option<String> {
+        let Missing::Absent = missing else { return None };
+        let not_stored = self.not_stored.lock();
+        not_stored.get(&key.digest()).map(|why| escaped(why).into_owned())
+    }
+
+    /// Remembers whether what was computed was stored, for the next miss of its key.
+    fn note_stored(&self, key: Key, outcome: &Storing<'_>) {
+        let mut not_stored = self.not_stored.lock();
+        match outcome {
+            Storing::Stored(..) => drop(not_stored.remove(&key.digest())),
+            Storing::NotStored(why) if not_stored.len() < NOT_STORED_MAX => {
+                not_stored.insert(key.digest(), (&**why).into());
+            }
+            Storing::NotStored(_) => {}
+        }
     }
 
     /// Counts a call that can't be keyed.
@@ -146,6 +169,7 @@ impl Recorder {
             Storing::NotStored(_) => (None, Duration::ZERO),
         };
         self.counters.computed(function.path(), duration, bytes.unwrap_or(0));
+        key.iter().for_each(|key| self.note_stored(*key, outcome));
         if let Some(run) = &self.run {
             let explanation = match reason {
                 // Which arguments differ wasn't looked up.
