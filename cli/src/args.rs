@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Gc(Gc),
     /// Removes entries
     Rm(Rm),
-    /// Removes everything that is stored
+    /// Removes all entries, and the records of build steps; statistics and lists of pins stay
     Clear(Clear),
     /// Pins entries in a named list, so that no limit removes them, or shows the lists
     Pin(Pin),

@@ -7,13 +7,13 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Part;
 
-/// The longest record of code: of some ten thousand functions.
+/// The longest record of code, in bytes: room for some thirty thousand parts.
 pub(crate) const CODE_MAX: usize = 4 << 20;
 
 /// About what a part takes, in bytes.
 const PART_LEN: usize = 128;
 
-/// What one code digest of one function was made of (docs/format.md, "Code"). Nothing is looked up by it.
+/// What one code digest of one function was made of (docs/format.md, "Code"). No look-up reads it: only explanations do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CodeRecord {
     pub(crate) format: u32,
@@ -31,7 +31,7 @@ impl CodeRecord {
     }
 
     /// # Errors
-    /// Returns an error if that takes more than [`CODE_MAX`] bytes.
+    /// Returns an error if the record takes more than [`CODE_MAX`] bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         seal(self, &self.function, PART_LEN * (1 + self.parts.len()), CODE_MAX)
     }

@@ -10,14 +10,14 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::threads::fork::Process;
 use crate::threads::{found_once, lock};
 
-/// How often a thread that is done offers its core to the others, which end soon, before it sleeps until they do: being
-/// woken takes longer than the last leaf. Some 20 µs (2026-11).
+/// How often the caller yields its core to the helpers, which end soon, before it sleeps until they have: being woken
+/// takes longer than the last piece of work. All of these take some 20 µs (2026-11).
 const YIELDS: usize = 64;
 
-/// Runs `lead` on this thread, and `help` on as many of the pool as are free, `others` at most. Returns what `lead` does
-/// when all have returned.
+/// Runs `lead` on this thread, and `help` on as many helpers as are free, at most `others`. Returns the value of `lead`,
+/// once all have returned.
 ///
-/// Each of the pool is one caller's at a time: nothing waits in a queue behind the work of another caller, so that a
+/// A helper serves one caller at a time: nothing waits in a queue behind the work of another caller, so that a
 /// caller is held up by no work but its own. Where no thread is free and none is to be had, the caller works alone.
 pub(crate) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
     // A caller that works alone needs no pool.
@@ -28,7 +28,7 @@ pub(crate) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOn
     }
 }
 
-/// How many threads work together at most, with the caller: as many as `RAYON_NUM_THREADS` says, else as there are
+/// The most threads that work together, the caller among them: as many as `RAYON_NUM_THREADS` says, else as there are
 /// cores.
 ///
 /// Rayon isn't asked: the first question for the number of its threads starts its global pool, which a program can size
@@ -44,8 +44,8 @@ pub(crate) fn most_threads() -> usize {
 
 /// This process's pool, empty at first.
 ///
-/// A forked child has none of its parent's threads, and begins its own pool. `None` while another thread looks: in a
-/// forked child that may not be there any more.
+/// A forked child has none of its parent's threads, and begins its own pool. `None` while another thread
+/// holds the lock: in a forked child that thread may not exist, and would never free it.
 fn of_process() -> Option<&'static HelperPool> {
     static POOL: Mutex<Option<(Process, &'static HelperPool)>> = Mutex::new(None);
     let mut pool = POOL.try_lock().ok()?;
@@ -75,7 +75,7 @@ pub fn end_helpers() {
     }
 }
 
-/// A pool of one thread, which is the only safe way to lend a thread that stays what the caller only borrows.
+/// A rayon pool of one thread: its scope is the only safe way to run a closure that borrows on a thread that lives on.
 struct Helper {
     pool: ThreadPool,
     thread: JoinHandle<()>,
@@ -95,12 +95,13 @@ impl Helper {
 
     fn end(self) {
         drop(self.pool);
-        // What it ran has panicked where it was waited for.
+        // If its work has panicked, so has the caller that waited for it.
         let _ = self.thread.join();
     }
 }
 
 struct HelperPool {
+    /// The most helpers that live at a time.
     most: usize,
     state: Mutex<PoolState>,
 }
@@ -109,8 +110,8 @@ struct HelperPool {
 struct PoolState {
     /// Those that no caller has taken.
     free: Vec<Helper>,
-    /// Those that were begun.
-    begun: usize,
+    /// How many live, free or taken.
+    alive: usize,
 }
 
 impl HelperPool {
@@ -138,16 +139,16 @@ impl HelperPool {
         beside(&taken.helpers, &help, lead)
     }
 
-    /// Takes those that are free, and begins others where there are too few: at most `most`, or as many as the system
-    /// gives.
-    fn take(&self, most: usize) -> TakenHelpers<'_> {
+    /// Takes helpers that are free, and begins others where these are too few: at most `wanted` together, and fewer where
+    /// the system gives no thread.
+    fn take(&self, wanted: usize) -> TakenHelpers<'_> {
         let mut state = lock(&self.state);
-        let kept = state.free.len().saturating_sub(most);
+        let kept = state.free.len().saturating_sub(wanted);
         let mut helpers = state.free.split_off(kept);
-        while helpers.len() < most && state.begun < self.most {
+        while helpers.len() < wanted && state.alive < self.most {
             let Some(helper) = Helper::begin() else { break };
             helpers.push(helper);
-            state.begun += 1;
+            state.alive += 1;
         }
         TakenHelpers { helpers, pool: self }
     }
@@ -156,14 +157,14 @@ impl HelperPool {
     fn end(&self) {
         let ended = {
             let mut state = lock(&self.state);
-            state.begun -= state.free.len();
+            state.alive -= state.free.len();
             mem::take(&mut state.free)
         };
         ended.into_iter().for_each(Helper::end);
     }
 }
 
-/// Runs `help` on each helper, and `lead` on this thread.
+/// Runs `help` on each helper, and `lead` on this thread. Each pool needs a scope of its own, one inside the other.
 fn beside<T, L: FnOnce() -> T>(helpers: &[Helper], help: &(impl Fn() + Sync), lead: L) -> T {
     match helpers {
         [] => lead(),
@@ -222,10 +223,10 @@ mod tests {
     #[test]
     fn a_thread_begins_when_it_is_used_and_stays() {
         let pool = HelperPool::of(3);
-        let begun = || lock(&pool.state).begun;
+        let alive = || lock(&pool.state).alive;
         for (others, expected) in [(0, 0), (1, 1), (1, 1), (2, 2), (1, 2), (9, 3), (9, 3)] {
             runs(&pool, others);
-            assert_eq!((begun(), lock(&pool.state).free.len()), (expected, expected));
+            assert_eq!((alive(), lock(&pool.state).free.len()), (expected, expected));
         }
     }
 
@@ -236,7 +237,7 @@ mod tests {
         pool.end();
         {
             let state = lock(&pool.state);
-            assert_eq!((state.begun, state.free.len()), (0, 0));
+            assert_eq!((state.alive, state.free.len()), (0, 0));
         }
         assert_eq!(runs(&pool, 1), 2);
     }

@@ -1,4 +1,4 @@
-//! `ndcache clear`: everything that is stored.
+//! `ndcache clear`: removes all entries.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::text::{duration, entries, size};
 
 pub(crate) fn run(args: &Clear, out: &mut Out) -> Outcome {
     let memory = cache::for_writing(out)?;
-    // Nobody is asked: nothing has to be said before, and nothing to be read.
+    // With `--yes` nobody is asked, so that no entry has to be read to say what would go.
     if !args.yes && !out.is_json() {
         tell(args, &memory, out)?;
     }
-    if !agreed(&memory, Consent { dry_run: false, yes: args.yes }, "Remove everything?", out)? {
+    if !agreed(&memory, Consent { dry_run: false, yes: args.yes }, "Remove all entries?", out)? {
         return Ok(Exit::Found);
     }
     let unfinished = Unfinished::begin();

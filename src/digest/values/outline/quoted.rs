@@ -11,6 +11,7 @@ impl Text {
     /// the end are read.
     pub(crate) fn quoted(&mut self, value: &str) {
         let most = if self.is_outermost() { LIMIT } else { INNER };
+        // A character has at most four bytes: a longer text can't fit.
         if value.len() <= 4 * most {
             let whole = format!("{value:?}");
             if whole.chars().count() <= most {
@@ -25,7 +26,7 @@ impl Text {
     }
 }
 
-/// A character as a text in quotes shows it.
+/// A character as `{:?}` of a text shows it, which leaves `'` as it is; `escape_debug` doesn't.
 fn escaped(char: char) -> String {
     if char == '\'' { char.to_string() } else { char.escape_debug().collect() }
 }
