@@ -394,16 +394,7 @@ impl<'py> Walker<'py> {
         };
         let start = self.stream.len();
         if let Ok(name) = reduced.cast::<PyString>() {
-            if !is_found_by_name(value, name)? {
-                return Err(Stop::Unkeyable(format!(
-                    "it would be pickled as the name `{name}`, by which something else is found"
-                )));
-            }
-            self.stream.begin("py:global");
-            self.stream.text(module_of(value).as_bytes());
-            self.stream.text(name.to_str()?.as_bytes());
-            self.stream.end();
-            return Ok(());
+            return self.global(value, name);
         }
         let reduced = reduced
             .cast_into::<PyTuple>()
@@ -445,5 +436,19 @@ impl<'py> Walker<'py> {
             Part::Value(item(5)?),
         ];
         self.begin(value, start, Parts::Several(parts), PartName::Named(&["", "", "", "", "", ""]), true)
+    }
+
+    /// Feeds an object that pickles as a name of its module.
+    fn global(&mut self, value: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Result<(), Stop> {
+        if !is_found_by_name(value, name)? {
+            return Err(Stop::Unkeyable(format!(
+                "it would be pickled as the name `{name}`, by which something else is found"
+            )));
+        }
+        self.stream.begin("py:global");
+        self.stream.text(module_of(value).as_bytes());
+        self.stream.text(name.to_str()?.as_bytes());
+        self.stream.end();
+        Ok(())
     }
 }
