@@ -193,7 +193,7 @@ impl<T: Serialize> KeyedBySerde for &Probe<'_, T> {}
 #[diagnostic::on_unimplemented(
     message = "an argument of type `{T}` can't be part of a cache key",
     label = "neither `ndcache::ContentHash` nor `serde::Serialize`",
-    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`",
+    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or, if it doesn't affect the result, leave the argument out of the key with `#[cache(ignore(…))]`",
     note = "a function has nothing to be keyed by, and must not be ignored: take an enum that names it, or call it inside of a closure that is cached under a name, `call!(\"name\", |…| …)`"
 )]
 pub trait Keyable<T: ?Sized>: Sized {
