@@ -113,6 +113,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(end_helpers, module)?)?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_function(wrap_pyfunction!(function::read_record, module)?)?;
+    module.add_function(wrap_pyfunction!(function::record_entry, module)?)?;
     module.add_class::<memory::CoreMemory>()?;
     module.add_class::<function::CoreFunction>()?;
     module.add_class::<function::CoreLead>()?;

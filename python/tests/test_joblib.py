@@ -91,6 +91,91 @@ def test_a_memory_is_joblibs_by_isinstance(tmp_path):
     assert memory.cache(abs).check_call_in_cache(-2)
 
 
+def squared(x):
+    return x * x
+
+
+def test_attributes_that_programs_read_of_joblibs_objects_are_there(tmp_path):
+    memory = ndcache.Memory(tmp_path / "c", verbose=0, compress=3)
+    theirs = joblib.Memory(tmp_path / "j", verbose=0, compress=3)
+    for name in ("backend", "backend_options", "compress", "mmap_mode", "_verbose"):
+        assert getattr(memory, name) == getattr(theirs, name), name
+    cached, plain = memory.cache(squared, ignore=[]), ndcache.Memory(None).cache(squared)
+    its = theirs.cache(squared)
+    for name in ("func", "ignore", "mmap_mode", "compress", "cache_validation_callback", "_verbose"):
+        assert getattr(cached, name) == getattr(its, name), name
+    assert cached.timestamp == memory.timestamp > 1.7e9 and cached.backend == "local"
+    assert plain.store_backend is None and plain.mmap_mode is None
+    callback = ndcache.expires_after(days=1)
+    assert memory.cache(squared, cache_validation_callback=callback).cache_validation_callback is callback
+    reference = cached.call_and_shelve(3)
+    found, said = reference.metadata, its.call_and_shelve(3).metadata
+    assert found.keys() == said.keys() and found["input_args"] == said["input_args"] == {"x": "3"}
+    assert reference.duration == found["duration"] >= 0 and reference.mmap_mode is None and reference.verbose == 0
+    assert reference.timestamp == memory.timestamp
+    reference.clear()
+    assert reference.metadata == {} and reference.duration is None
+    kept = plain.call_and_shelve(3)
+    assert (kept.value, kept.valid) == (9, True)
+    kept.clear()
+    assert (kept.value, kept.valid) == (None, False)
+
+
+def test_what_programs_do_with_joblibs_store_goes_on(tmp_path):
+    memory = ndcache.Memory(tmp_path, verbose=0)
+    cached = memory.cache(squared)
+    missing = cached._get_output_identifiers(4)
+    assert not cached.store_backend.contains_item(missing) and cached.store_backend.get_metadata(missing) == {}
+    assert not cached._is_in_cache_and_valid(missing) and len(cached._get_argument_hash(4)) == 32
+    assert [cached(n) for n in (3, 4)] == [9, 16] and cached._check_previous_func_code(stacklevel=4)
+    found = {}
+    for item in memory.store_backend.get_items():
+        path = os.path.split(os.path.relpath(item.path, start=memory.store_backend.location))
+        store = memory.store_backend
+        assert store.contains_item(path)
+        found[store.get_metadata(path)["input_args"]["x"]] = store.load_item(path)
+    assert found == {"3": 9, "4": 16}
+    identifiers = cached._get_output_identifiers(4)
+    assert cached.store_backend.contains_item(identifiers) and cached._is_in_cache_and_valid(identifiers)
+    cached.store_backend.clear_item(identifiers)
+    assert not cached.check_call_in_cache(4) and cached.check_call_in_cache(3)
+
+
+@pytest.mark.parametrize(("of", "name", "instead"), [
+    ("memory", "cachedir", "location"), ("memory", "bytes_limit", "limits="), ("memory", "warn", "getLogger"),
+    ("function", "func_code_info", "f.code()"), ("function", "_load_item", "ndcache.read"), ("store", "clear_location", "Memory.clear"),
+    ("store", "dump_item", "stores what it returns"), ("reference", "nonsense", ""), ("memory", "nonsense", ""), ("function", "nonsense", ""),
+])  # fmt: skip
+def test_an_attribute_that_isnt_there_is_told_with_what_to_use(tmp_path, of, name, instead):
+    memory = ndcache.Memory(tmp_path, verbose=0)
+    function = memory.cache(squared)
+    owner = {"memory": memory, "function": function, "store": memory.store_backend, "reference": function.call_and_shelve(1)}[of]
+    assert not hasattr(owner, name)
+    with pytest.raises(AttributeError, match=f"has no attribute `{name}`") as raised:
+        getattr(owner, name)
+    assert instead in str(raised.value) and ("joblib" in str(raised.value)) == bool(instead)
+
+
+@pytest.mark.parametrize("name", ["verbose", "mmap_mode", "compress", "location", "cachedir", "store_backend", "limits", "mode"])
+def test_a_setting_that_is_assigned_says_that_it_takes_another_memory(tmp_path, name):
+    memory = ndcache.Memory(tmp_path, verbose=0)
+    with pytest.raises(AttributeError, match="make another memory, `Memory"):
+        setattr(memory, name, "x")
+    with pytest.raises(AttributeError, match="make another memory"):
+        memory.store_backend.location = "elsewhere"
+    memory.note = "of the user's"
+    assert memory.note == "of the user's"
+
+
+def test_attributes_of_a_users_function_are_those_of_the_cached_one(tmp_path):
+    def f(x):
+        return x
+
+    f.compress, f.timestamp = "mine", 7
+    cached = ndcache.Memory(tmp_path, verbose=0).cache(f)
+    assert (cached.compress, cached.timestamp) == ("mine", 7)
+
+
 INSTALLED = """
 import warnings
 import joblib

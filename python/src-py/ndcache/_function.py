@@ -12,10 +12,11 @@ import types
 import weakref
 from typing import Any, Callable
 
-from . import _core
+from . import _attributes, _core
 from ._code import Code
 from ._messages import misfit, reworded, warn_once
 from ._reference import NotStored, reference
+from ._store import metadata_of
 
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__")
 
@@ -47,10 +48,7 @@ class CachedFunction(_core.CoreFunction):
         return reference(*self.shelve(args, kwargs))
 
     def _metadata(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        entry = self.entry(args, kwargs)
-        if entry is None:
-            return {}
-        return {"duration": entry.duration, "time": entry.created, "input_args": dict(entry.arguments)}
+        return metadata_of(self.entry(args, kwargs))
 
     def check_call_in_cache(self, *args: Any, **kwargs: Any) -> bool:
         """Returns whether a call would hit. Removes and writes nothing."""
@@ -104,6 +102,25 @@ class CachedFunction(_core.CoreFunction):
     def store_backend(self) -> Any:
         """The folder, as joblib's programs ask for it."""
         return getattr(self.memory, "store_backend", None)
+
+    def __getattr__(self, name: str) -> Any:
+        """What joblib's programs read, unless the function has an attribute of that name."""
+        if name in ("timestamp", "backend"):
+            return getattr(self.memory, name, None)
+        if name in ("cache_validation_callback", "compress"):
+            return self.__dict__["_options"].get(name, getattr(self.memory, name, None))
+        if name == "_get_output_identifiers":
+            return self._identifiers
+        if name == "_get_argument_hash":
+            return lambda *args, **kwargs: self.key(args, kwargs)
+        if name == "_check_previous_func_code":
+            return lambda stacklevel=2: True  # results of other code have other keys
+        if name == "_is_in_cache_and_valid":
+            return lambda call_id: self.store_backend is not None and self.store_backend.contains_item(call_id)
+        _attributes.missing(self, "a cached function of ndcache", name)
+
+    def _identifiers(self, *args: Any, **kwargs: Any) -> tuple[str, str | None]:
+        return self.func_id, self._get_args_id(*args, **kwargs)
 
     # -- ours
 
@@ -183,7 +200,8 @@ class Explanation:
         self.reason: str = core.reason
         self.text: str = reworded(core.text)
         self.changes: list[dict[str, str]] = [
-            {"kind": "argument", "name": f"{name}{path}", "old": old, "new": new} for name, path, old, new in core.changes
+            {"kind": "argument", "name": f"{name}: {path}" if path.startswith("code of ") else f"{name}{path}", "old": old, "new": new}
+            for name, path, old, new in core.changes
         ] + [{"kind": "code", "name": name, "old": "", "new": ""} for name in core.code]
 
     def __str__(self) -> str:
@@ -434,4 +452,7 @@ class BoundFunction:
         return getattr, (self.__self__, self.__func__.__dict__["__name__"])
 
 
-_OF_CALLS = frozenset({"call", "call_and_shelve", "check_call_in_cache", "explain", "remove", "refresh", "path"})
+_OF_CALLS = frozenset(
+    "call call_and_shelve check_call_in_cache explain remove refresh path _get_args_id _get_argument_hash "
+    "_get_output_identifiers".split()
+)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any, Callable
 
-from . import _messages
+from . import _attributes, _messages
 from ._core import CoreMemory
 from ._store import Store
 
@@ -75,7 +76,14 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
             options[name] = value
         return super().__new__(cls, location, **options)
 
+    backend = "local"
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__["timestamp"] = time.time()
+        if self.mode == "read-only" and not self.enabled and self.location is not None:
+            _messages.warn_once(
+                f"no folder {self.location}", f"cache folder `{self.location}` doesn't exist, and isn't made for reading: each call is computed"
+            )
         if self.verbose >= 1 and self.location is not None:
             _messages.tell_at_exit(self)
 
@@ -112,6 +120,25 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
     @property
     def verbose(self) -> int:
         return self.options.get("verbose", 1)
+
+    _verbose = verbose
+
+    @property
+    def compress(self) -> Any:
+        """How arrays are compressed, as it was given."""
+        return self.options.get("compress", False)
+
+    @property
+    def backend_options(self) -> dict[str, Any]:
+        """Empty: ndcache has no other backends."""
+        return {}
+
+    def __getattr__(self, name: str) -> Any:
+        _attributes.missing(self, "a memory of ndcache", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _attributes.refuse_to_set(self, "a memory", name)
+        super().__setattr__(name, value)
 
     @property
     def store_backend(self) -> Any:

@@ -6,8 +6,9 @@ import sys
 import types
 from typing import Any
 
+from . import _attributes
 from ._core import CoreReference
-from ._store import Store
+from ._store import Store, metadata_of
 
 
 class _LooksLikeJoblibs:
@@ -32,8 +33,36 @@ class Reference(_LooksLikeJoblibs, CoreReference):
     @property
     def store_backend(self) -> Store:
         """The folder and how arrays are loaded from it, as joblib's programs ask for them."""
+        return Store(self.memory.location, self.mmap_mode)
+
+    @property
+    def mmap_mode(self) -> str | None:
+        """How arrays of the result are loaded."""
         mode = self.__reduce__()[1][3]
-        return Store(self.memory.location, mode if isinstance(mode, str) else None)
+        return mode if isinstance(mode, str) else None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """When the result was computed, how long it took, and the arguments in words; empty if nothing is stored any more."""
+        return metadata_of(self.entry)
+
+    @property
+    def duration(self) -> float | None:
+        """How long the result took to compute, in seconds."""
+        return self.metadata.get("duration")
+
+    @property
+    def timestamp(self) -> float:
+        """When the memory was made, in seconds since 1970; `metadata["time"]` is when the result was."""
+        return self.memory.timestamp
+
+    @property
+    def verbose(self) -> int:
+        """How much is printed."""
+        return self.memory.verbose
+
+    def __getattr__(self, name: str) -> Any:
+        _attributes.missing(self, "a reference of ndcache", name)
 
     @property
     def func_id(self) -> str:
@@ -77,6 +106,16 @@ class NotStored:
     def clear(self) -> None:
         """Forgets the result."""
         self._value = None
+
+    @property
+    def value(self) -> Any:
+        """The result; ``None`` after `clear`."""
+        return self._value[0] if self.valid else None
+
+    @property
+    def valid(self) -> bool:
+        """Whether there still is a result."""
+        return self._value is not None
 
 
 def reference(core: CoreReference | None, value: Any) -> Reference | NotStored:

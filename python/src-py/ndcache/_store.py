@@ -6,6 +6,8 @@ import datetime
 import os
 from typing import Any, NamedTuple
 
+from . import _attributes
+
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -21,8 +23,14 @@ class Store:
     """What joblib calls a store backend, as far as programs read it."""
 
     def __init__(self, location: str, mmap_mode: str | None = None) -> None:
-        self.location = location
-        self.mmap_mode = mmap_mode
+        vars(self).update(location=location, mmap_mode=mmap_mode)
+
+    def __getattr__(self, name: str) -> Any:
+        _attributes.missing(self, "a store of ndcache", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _attributes.refuse_to_set(self, "a store", name)
+        super().__setattr__(name, value)
 
     def get_items(self) -> list[CacheItemInfo]:
         """Returns the stored calls."""
@@ -52,6 +60,30 @@ class Store:
 
         return read(os.path.join(self.location, *call_id))
 
+    def contains_item(self, call_id: Any) -> bool:
+        """Returns whether there is a stored call of ``[func_id, args_id]``."""
+        return self._entry(call_id) is not None
+
+    def clear_item(self, call_id: Any) -> None:
+        """Removes the stored call of ``[func_id, args_id]``, if there is one."""
+        entry = self._entry(call_id)
+        if entry is not None:
+            from ._memory import Memory
+            from ._reference import Reference
+
+            Reference(Memory(self.location, verbose=0), entry.function, entry.key, None).clear()
+
+    def get_metadata(self, call_id: Any) -> dict[str, Any]:
+        """Returns what a record says of its call; nothing if there is none."""
+        return metadata_of(self._entry(call_id))
+
+    def _entry(self, call_id: Any) -> Any:
+        from . import _core
+        from ._memory import Memory
+
+        path = os.path.join(self.location, *map(str, call_id))
+        return _core.record_entry(Memory(self.location, verbose=0, mode="read-only"), path) if path.endswith(".record") else None
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Store) and vars(self) == vars(other)
 
@@ -60,6 +92,13 @@ class Store:
 
     def __repr__(self) -> str:
         return f'Store(location="{self.location}")'
+
+
+def metadata_of(entry: Any) -> dict[str, Any]:
+    """Returns what joblib calls the metadata of a stored call; nothing if there is none."""
+    if entry is None:
+        return {}
+    return {"duration": entry.duration, "time": entry.created, "input_args": dict(entry.arguments)}
 
 
 def bytes_of(limit: int | str) -> int:

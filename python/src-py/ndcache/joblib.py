@@ -29,6 +29,9 @@ __all__ = [*_NAMES, "install"]
 class Memory(_memory.Memory, joblib.memory.Memory):
     """ndcache's `Memory`, which ``isinstance(memory, joblib.Memory)`` accepts. The class of joblib gives its name only."""
 
+    # What joblib's `warn`, `info`, `debug` and `format` go by.
+    _name, depth = "ndcache", 3
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # joblib's own `__init__` would open a store of joblib's.
         _memory.Memory.__init__(self, *args, **kwargs)

@@ -22,7 +22,7 @@ pub(crate) use explanation::CoreExplanation;
 pub(crate) use front::front_hits;
 pub(crate) use lead::{CoreLead, Inherited};
 pub(crate) use object::CoreFunction;
-pub(crate) use reference::{CoreReference, Referred, read_record};
+pub(crate) use reference::{CoreReference, Referred, read_record, record_entry};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;

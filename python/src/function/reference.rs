@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use super::object::CoreFunction;
+use crate::entry::CoreEntry;
 use crate::memory::{CoreMemory, changed, raised};
 use crate::value::{Loaded, MmapMode, ResultSite, decode};
 use crate::walk::Unkeyable;
@@ -121,6 +122,15 @@ fn load_entry<'py>(py: Python<'py>, core: &CoreMemory, entry: &Entry, mode: Mmap
     }
 }
 
+/// The entry that the record at `path` in the memory's folder is of.
+fn entry_at(py: Python<'_>, core: &CoreMemory, path: &Path) -> PyResult<Option<Entry>> {
+    let key = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let found = py.detach(|| core.memory.entry_by_id(key)).map_err(|error| raised(&error))?;
+    // A copy of a record beside those of another function is no entry.
+    let real = |path: &Path| path.canonicalize().ok();
+    Ok(found.filter(|entry| real(path).is_some_and(|path| real(entry.path()) == Some(path))))
+}
+
 /// The result, in a tuple, of the entry that the record at `path` in the memory's folder is of; None if there is no such
 /// entry.
 #[pyfunction]
@@ -130,14 +140,18 @@ pub(crate) fn read_record<'py>(
     path: PathBuf,
 ) -> PyResult<Option<(Bound<'py, PyAny>,)>> {
     let core = memory.get();
-    let key = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let found = py.detach(|| core.memory.entry_by_id(key)).map_err(|error| raised(&error))?;
-    // A copy of a record beside those of another function is no entry.
-    let is_it = |entry: &Entry| {
-        let real = |path: &Path| path.canonicalize().ok();
-        real(&path).is_some_and(|path| real(entry.path()) == Some(path))
-    };
-    found.filter(is_it).map(|entry| Ok((load_entry(py, core, &entry, core.mmap)?,))).transpose()
+    let found = entry_at(py, core, &path)?;
+    found.map(|entry| Ok((load_entry(py, core, &entry, core.mmap)?,))).transpose()
+}
+
+/// The entry that the record at `path` in the memory's folder is of, without its value; None if there is no such entry.
+#[pyfunction]
+pub(crate) fn record_entry(
+    py: Python<'_>,
+    memory: &Bound<'_, CoreMemory>,
+    path: PathBuf,
+) -> PyResult<Option<CoreEntry>> {
+    Ok(entry_at(py, memory.get(), &path)?.as_ref().map(CoreEntry::of))
 }
 
 #[pymethods]
@@ -175,6 +189,12 @@ impl CoreReference {
         let removed = py.detach(|| memory.remove_entry(id)).map_err(|error| raised(&error));
         changed();
         removed
+    }
+
+    /// What is stored, without its value; None if nothing is any more.
+    #[getter(entry)]
+    fn stored(&self, py: Python<'_>) -> PyResult<Option<CoreEntry>> {
+        Ok(self.entry(py).map_err(|error| raised(&error))?.as_ref().map(CoreEntry::of))
     }
 
     /// The key of the call, in hex.
