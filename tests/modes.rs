@@ -58,7 +58,8 @@ fn a_read_only_memory_without_a_folder_computes_with_a_warning() {
     let open = || Memory::builder(&path).mode(Mode::ReadOnly).open();
     let warned = warnings(|| {
         let memory = open().unwrap();
-        assert_eq!((memory.mode(), memory.eval(outer::call(3000))), (Mode::Off, 1500.0));
+        assert_eq!((memory.mode(), memory.eval(outer::call(3000))), (Mode::ReadOnly, 1500.0));
+        assert_eq!((memory.location(), memory.settings().mode, memory.stats().misses()), (None, Mode::ReadOnly, 0));
     });
     assert!(!path.exists());
     assert_eq!(warned.len(), 1, "{warned:?}");

@@ -134,10 +134,10 @@ impl CoreMemory {
         self.memory.location().map(std::path::Path::to_owned).or_else(|| self.location.clone())
     }
 
-    /// Whether anything is looked up.
+    /// Whether anything is looked up: not where the mode is `off`, nor where a folder to be read didn't exist.
     #[getter]
     fn enabled(&self) -> bool {
-        self.memory.mode() != Mode::Off
+        self.enabled_now()
     }
 
     /// The settings, as they were given.
@@ -146,7 +146,8 @@ impl CoreMemory {
         self.options.bind(py).copy()
     }
 
-    /// How the memory is used: `read-write`, `refresh`, `read-only` or `off`.
+    /// How the memory is used: `read-write`, `refresh`, `read-only` or `off`. A read-only one whose folder doesn't exist
+    /// computes each call.
     #[getter]
     fn mode(&self) -> String {
         match self.memory.mode() {
@@ -329,7 +330,7 @@ impl CoreMemory {
     }
 
     pub(crate) fn enabled_now(&self) -> bool {
-        self.memory.mode() != Mode::Off
+        self.memory.location().is_some()
     }
 
     /// The share of hits that are computed again, if any is.
@@ -355,7 +356,9 @@ impl CoreMemory {
         settings.sort();
         let key = (folder.to_owned(), settings.join(","));
         let known = python::lock(&OPEN).as_ref().and_then(|open| open.get(&key).and_then(Weak::upgrade));
-        if let Some(memory) = known.filter(|memory| memory.location().is_none_or(std::path::Path::exists)) {
+        // One without a folder had none to read, and there may be one by now.
+        let stands = |memory: &Arc<Memory>| memory.location().map_or(!folder.exists(), std::path::Path::exists);
+        if let Some(memory) = known.filter(stands) {
             return Ok(memory);
         }
         let memory = Arc::new(open(py, folder, options, trust == PickleTrust::Any)?);

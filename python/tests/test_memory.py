@@ -87,6 +87,17 @@ def test_modes_do_what_they_say(tmp_path):
     assert (refresh.stats()["misses"], refresh.stats()["hits"]) == (1, 1)
 
 
+def test_a_memory_that_only_reads_a_folder_says_so_before_there_is_one(tmp_path):
+    folder = tmp_path / "c"
+    with pytest.warns(ndcache.CacheWarning, match="doesn't exist, and isn't made for reading"):
+        early = Memory(folder, verbose=0, mode="read-only")
+    assert (early.mode, early.location, early.enabled) == ("read-only", str(folder), False)
+    assert early.cache(square)(2) == 4 and early.entries() == [] and not folder.exists()
+    Memory(folder, verbose=0).cache(square)(2)
+    late = Memory(folder, verbose=0, mode="read-only")
+    assert late.enabled and late.cache(square)(2) == 4 and late.stats()["hits"] == 1
+
+
 def test_a_memory_of_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("NDCACHE_DIR", str(tmp_path / "e"))
     assert Memory.from_env("x").location == str(tmp_path / "e")

@@ -35,7 +35,7 @@ impl Memory {
     /// [`lineage`](Self::lineage) look for entries of the cache, and don't see steps. The options `validate`,
     /// `expires` and `min_duration` are for entries, and have no effect here. In mode `Refresh` each step is made
     /// again once. In mode `ReadOnly` a target that is up to date is loaded, and any other is an error, since nothing
-    /// may be written. In mode `Off`, and with a disabled memory, each step is made and saved each time, and nothing
+    /// may be written. In mode `Off`, and with a memory without a folder, each step is made and saved each time, and nothing
     /// is recorded. Threads and processes that make one target at the same time wait for one another. Those of
     /// different caches don't know of each other: a target that was replaced before it was loaded is saved again, and
     /// if this continues, it is an error.

@@ -233,16 +233,17 @@ impl Memory {
         Self(None, None)
     }
 
-    /// Returns the cache folder, or `None` if the memory is disabled.
+    /// Returns the cache folder, or `None` if the memory is disabled, or is for reading a folder that didn't exist.
     #[must_use]
     pub fn location(&self) -> Option<&Path> {
         self.0.as_ref().map(|engine| engine.archive.disk.path())
     }
 
-    /// Returns the mode, which says whether the memory looks up and stores.
+    /// Returns the mode, which says whether the memory looks up and stores; that of the environment, if it is stricter.
+    /// Without a [`location`](Self::location) every function simply runs, whatever the mode.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.0.as_ref().map_or(Mode::Off, |engine| engine.settings.mode)
+        self.settings().mode
     }
 
     /// Returns how the memory stores arrays.

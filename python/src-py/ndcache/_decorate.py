@@ -128,7 +128,8 @@ def _place(memory: Any, func: Any, options: dict[str, Any]) -> Any:
         hash(frozen)
     except TypeError:
         return None
-    return memory.location, tuple(map(str, memory.options.items())), func, frozen
+    # One that was to read a folder before there was one looks nothing up.
+    return memory.location, memory.enabled, tuple(map(str, memory.options.items())), func, frozen
 
 
 _OPTIONS = frozenset(

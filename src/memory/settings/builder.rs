@@ -419,7 +419,8 @@ impl MemoryBuilder {
     /// result; if it is moved, the memory follows it.
     ///
     /// A folder that can't be written to opens as `ReadOnly`, with a warning. One that doesn't exist isn't created for
-    /// `ReadOnly`: the memory is `Off`, with a warning.
+    /// `ReadOnly`: every function simply runs, with a warning. The memory still has that mode, and has no
+    /// [`location`](Memory::location); a folder that is made later is used by memories that are opened then.
     ///
     /// # Errors
     ///
@@ -463,12 +464,11 @@ impl MemoryBuilder {
     }
 
     /// A memory for a folder that isn't there and may not be made: of a run, say, for which no cache was restored.
-    fn without(mut self, folder: &Path) -> Memory {
+    fn without(self, folder: &Path) -> Memory {
         let what =
             format!("cache folder `{}` doesn't exist, and isn't made for reading: nothing is cached", folder.display());
         tracing::warn!("{what}");
         Printer::new(self.settings.verbose).warn(&what);
-        self.settings.mode = Mode::Off;
         Memory(None, Some(Arc::new(self.settings)))
     }
 
