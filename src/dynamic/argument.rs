@@ -107,6 +107,10 @@ impl RunTimeArgument {
     /// Adds a part of its value, with its place (`kind`, `steps[3]`), so that
     /// [`explain`](super::RunTimeCall::explain) can say which part has changed. It isn't part of the key; each part
     /// of an argument has another place.
+    ///
+    /// The place ``code of `Class` `` is that of code by which the value counts, such as the class of an object: where it
+    /// differs, the explanation is ``argument `x`: code of `Class` changed``. What differs without the code is told from it
+    /// by a part whose place is empty.
     #[must_use]
     pub fn part(mut self, path: &str, digest: Digest, text: &str) -> Self {
         let mut words = Text::new();

@@ -10,7 +10,7 @@ use crate::digest::{Digest, Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, Function, changes};
 use crate::record::{Argument, Record, stored_digest};
-use crate::stats::reason::{Difference, Reason, are_unlike_arrays, is_same_file};
+use crate::stats::reason::{CODE, Difference, Reason, are_unlike_arrays, is_same_file};
 use crate::stats::recorder::{OtherCode, Recorder};
 use crate::stats::value_parts::{Changed, changed_parts};
 
@@ -23,8 +23,8 @@ const LOOK_BACK: usize = 1000;
 /// How many to tell a new function from new code, once per function and code.
 const GLANCE: usize = 64;
 
-/// How far the nearest call of a code is: by arguments, by those of them that aren't a file that has changed, by arrays of
-/// another dtype or shape, by parts of arguments, by age.
+/// How far the nearest call of a code is: by arguments, by those of them that aren't a file that has changed nor an object
+/// of which the code has, by arrays of another dtype or shape, by parts of arguments, by age.
 type Near = (usize, usize, usize, usize, u64);
 
 /// How many codes of a function are looked at to find the nearest.
@@ -101,9 +101,11 @@ impl Recorder {
                 let old = record.arguments.iter().find(|old| old.name == argument.name);
                 if old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt)) {
                     arguments += 1;
-                    others += usize::from(!old.is_some_and(|old| is_same_file(old.text(), &described.text)));
+                    let changed = old.map_or(Vec::new(), |old| changed_parts(&old.leaves, &described.leaves));
+                    let is_same_file = old.is_some_and(|old| is_same_file(old.text(), &described.text));
+                    others += usize::from(!is_same_file && !is_code_alone(&changed));
                     unlike += usize::from(old.is_some_and(|old| are_unlike_arrays(old.text(), &described.text)));
-                    parts += old.map_or(0, |old| changed_parts(&old.leaves, &described.leaves).len());
+                    parts += changed.len();
                 }
             }
             (arguments, others, unlike, parts, u64::MAX - record.created)
@@ -164,13 +166,19 @@ impl Recorder {
     ) -> Vec<Difference> {
         let name = argument.name;
         let parts = old.map_or(Vec::new(), |old| changed_parts(&old.leaves, &described.leaves));
-        if parts.is_empty() || parts.iter().any(|part| part.path.is_empty()) {
+        let is_whole = |part: &Changed<'_>| part.path.is_empty() || (part.path.starts_with(CODE) && !part.is_in_both());
+        if parts.is_empty() || parts.iter().any(is_whole) {
             return vec![Difference::new(name, old.map_or(NONE, Argument::text), &described.text)];
         }
         let text = |leaf: Option<&Leaf>| leaf.map_or(NONE.to_owned(), |leaf| leaf.text.clone());
         let difference = |part: &Changed<'_>| Difference::at(name, part.path, &text(part.before), &text(part.now));
         parts.iter().map(difference).collect()
     }
+}
+
+/// Whether values are the same, and code that they count by has changed.
+fn is_code_alone(parts: &[Changed<'_>]) -> bool {
+    !parts.is_empty() && parts.iter().all(|part| part.path.starts_with(CODE) && part.is_in_both())
 }
 
 /// How a stored call is preferred to others by its code: one with the same arguments says that the code alone has changed.

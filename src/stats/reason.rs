@@ -90,6 +90,9 @@ pub enum Reason {
     Off,
 }
 
+/// How the place of a part begins that is no part of the value, but code that the value counts by.
+pub(crate) const CODE: &str = "code of ";
+
 /// How many differences are printed.
 const SHOWN: usize = 8;
 
@@ -101,7 +104,8 @@ const SHOWN: usize = 8;
 pub struct Difference {
     /// The parameter's name.
     pub name: String,
-    /// Which part of its value differs: `kind`, `steps[3]`, `weights["a"]`; empty if it is the whole value.
+    /// Which part of its value differs: `kind`, `steps[3]`, `weights["a"]`; empty if it is the whole value. Of an object of
+    /// Python's whose class has changed it is ``code of `Class` ``.
     pub path: String,
     /// The stored value, in words.
     pub before: String,
@@ -201,6 +205,7 @@ impl fmt::Display for Difference {
         let Self { name, path, before, now } = self;
         match &**path {
             "" => write!(f, "argument `{name}`")?,
+            path if path.starts_with(CODE) => write!(f, "argument `{name}`: {path}")?,
             path if path.starts_with('[') => write!(f, "{name}{path}")?,
             path => write!(f, "{name}.{path}")?,
         }

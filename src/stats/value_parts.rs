@@ -46,7 +46,7 @@ fn by_path(leaves: &[Leaf]) -> HashMap<&str, Option<&Leaf>> {
 
 impl Changed<'_> {
     /// Whether both values have the part.
-    fn is_in_both(&self) -> bool {
+    pub(super) fn is_in_both(&self) -> bool {
         self.before.is_some() && self.now.is_some()
     }
 }

@@ -57,6 +57,31 @@ fn a_miss_says_which_part_of_an_argument_has_changed() {
 }
 
 #[test]
+fn code_by_which_an_argument_counts_is_told_from_its_value() {
+    let (_folder, memory) = fresh();
+    let made = |code: &[(&str, u8)], state: u8| {
+        let model = RunTimeArgument::new("model", digest(&(code, state)), "Ridge").part("", digest(&state), "Ridge");
+        let add = |model: RunTimeArgument, (class, code): &(&str, u8)| {
+            model.part(&format!("code of `{class}`"), digest(code), "")
+        };
+        RunTimeCall::new(super::function("code_of_arguments", "1"), [code.iter().fold(model, add)])
+    };
+    let why = |call: RunTimeCall| call.explain(&memory).to_string();
+    store(&made(&[("Ridge", 1), ("Base", 1)], 1), &memory);
+    assert_eq!(why(made(&[("Ridge", 2), ("Base", 1)], 1)), "argument `model`: code of `Ridge` changed");
+    assert_eq!(
+        why(made(&[("Ridge", 2), ("Base", 2)], 1)),
+        "argument `model`: code of `Ridge` changed, argument `model`: code of `Base` changed"
+    );
+    for other in [made(&[("Ridge", 1), ("Base", 1)], 2), made(&[("Ridge", 2)], 2), made(&[("Lasso", 1)], 1)] {
+        assert_eq!(why(other), "argument `model`: another Ridge");
+    }
+    // The one of the same value is told, though another one of the same code is newer.
+    store(&made(&[("Ridge", 2), ("Base", 1)], 2), &memory);
+    assert_eq!(why(made(&[("Ridge", 2), ("Base", 1)], 1)), "argument `model`: code of `Ridge` changed");
+}
+
+#[test]
 fn the_parts_of_a_function_are_told() {
     let parts = smooth("1", "a", 1.5, 2).function().parts();
     let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();
