@@ -63,6 +63,7 @@ pub(crate) struct PythonTypes {
     pub(crate) posix_path: Py<PyType>,
     pub(crate) pickle_buffer: Py<PyType>,
     pub(crate) dispatch_table: Py<PyAny>,
+    pub(crate) object: Py<PyType>,
 }
 
 /// The types, imported once.
@@ -85,6 +86,7 @@ pub(crate) fn types(py: Python<'_>) -> PyResult<&PythonTypes> {
             pure_path: get("pathlib", "PurePath")?,
             posix_path: get("pathlib", "PosixPath")?,
             pickle_buffer: get("pickle", "PickleBuffer")?,
+            object: get("builtins", "object")?,
             dispatch_table: py.import("copyreg")?.getattr("dispatch_table")?.unbind(),
         })
     })

@@ -373,6 +373,7 @@ COPIES = [
     value("default that a list is made of", "def g(x, w=[1]):\n    w = list(w)\n    w.append(x)\n    return w\ndef f(x): return g(x)", "[1]", "[2]"),
     value("tuple as default that a list is made of", "def g(x, w=(1,)):\n    w = list(w)\n    w.append(x)\n    return w\ndef f(x): return g(x)", "(1,)", "(2,)"),
     value("number as default that an array is made of", "import numpy as np\ndef g(x, n=3):\n    n = np.zeros(n)\n    n[0] = x\n    return n\ndef f(x): return g(x)", "n=3", "n=4"),
+    value("view of bytes", "V = memoryview(b'abc')\ndef f(x): return bytes(V)", "abc", "abd"),
     value("list that another is made of", "W = [1]\ndef f(x):\n    w = W\n    w = list(w)\n    w.append(x)\n    return w", "[1]", "[2]"),
     value("array that another is made of", "import numpy as np\nW = np.array([1.0, 2.0])\ndef f(x):\n    w = W\n    w = w / w.sum()\n    w[0] = x\n    return w", "1.0", "3.0"),
     value("dict for want of another", "D = {'k': 1}\ndef f(x, o=None):\n    o = o or D\n    o = dict(o)\n    o['z'] = x\n    return o", "'k': 1", "'k': 2"),

@@ -46,43 +46,6 @@ def test_an_argument_that_has_no_digest_any_more_has_changed(memory):
     assert not close.check_call_in_cache(Box())
 
 
-class Model:
-    coefficient = 0
-
-    def fit(self):
-        self.coefficient = 2
-        return self
-
-
-class Chain:
-    """Holds its parts as a pipeline of scikit-learn does: as pairs of names and objects."""
-
-    def __init__(self, *steps):
-        self.steps = [(f"step {nth}", step) for nth, step in enumerate(steps)]
-
-
-@pytest.mark.parametrize("around, within", [
-    (Chain, lambda result: result.steps[0][1]),
-    (lambda model: {"best": Chain(7, model)}, lambda result: result["best"].steps[1][1]),
-], ids=["attribute", "deeper"])  # fmt: skip
-def test_a_changed_argument_that_an_attribute_of_the_result_has_is_stored_with_it(memory, around, within):
-    fit = memory.cache(lambda model: around(model.fit()), name="fit")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert within(fit(Model())).coefficient == 2
-    assert fit.check_call_in_cache(Model())
-    assert within(fit(Model())).coefficient == 2
-
-
-def test_a_changed_argument_that_is_too_deep_in_the_result_or_known_by_a_name_alone_is_told_with_what_helps(memory):
-    deep = memory.cache(lambda model: [[[[[[model.fit()]]]]]], name="deep")
-    named = memory.cache(lambda model: setattr(Chain, "last", model.fit()) or Chain, name="named")
-    for cached in (deep, named):
-        with pytest.warns(ndcache.CacheWarning, match="`model`.*let it change a copy.*or return it with the result"):
-            cached(Model())
-        assert not cached.check_call_in_cache(Model())
-
-
 def test_where_it_takes_little_beside_the_computation_all_of_a_large_argument_is_looked_at(memory):
     @memory.cache
     def touch(a, seconds):

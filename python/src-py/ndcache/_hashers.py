@@ -186,12 +186,68 @@ def function_of_ufunc(ufunc):
     return next((held for held in gc.get_referents(ufunc) if callable(held)), None)
 
 
+def added(value, counts_else):
+    """What a user's class keeps in an instance of a type of Python's, NumPy's or pandas', whose pickle has no room for it.
+
+    None if it keeps nothing. A class of the user's may say itself what it is pickled as: then that, if it `counts_else` by no
+    pickle.
+    """
+    cls = type(value)
+    pickled_by = _definer(cls, "__reduce_ex__")
+    if pickled_by is object:
+        pickled_by = _definer(cls, "__reduce__")
+    if not _is_of_python(pickled_by):
+        return value.__reduce_ex__(5) if counts_else else None
+    if pickled_by is object:
+        return None  # it has a state, unless a method of the user's says that there is none
+    base = next(base for base in cls.__mro__ if _is_of_python(base))
+    # Not by `__dict__`: to read that of an exception or a stream gives it one, which its own pickle has in it then.
+    state = object.__getstate__(value)
+    own, slots = state if isinstance(state, tuple) else (state, None)
+    of_base = copyreg._slotnames(base)
+    own = {**(own or {}), **{name: item for name, item in (slots or {}).items() if name not in of_base}}
+    return own or None
+
+
+def _definer(cls, name):
+    return next(base for base in cls.__mro__ if name in vars(base))
+
+
+def _is_of_python(cls):
+    root = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
+    return root in ("builtins", "numpy", "pandas") or root in sys.stdlib_module_names
+
+
 def _extras(value, known=frozenset()):
     """Attributes that a user or a user's subclass has added: those of the libraries themselves begin with `_`."""
     attributes = getattr(value, "__dict__", None)
     if not attributes:
         return ()
     return sorted((name, item) for name, item in attributes.items() if name not in known and not name.startswith("_"))
+
+
+def _of_users(value, root, known):
+    """What a user's subclass of a library's class has in slots and under names with an underscore that the library hasn't."""
+    cls = type(value)
+    if cls.__module__.split(".", 1)[0] == root:
+        return []
+    from ._code import origin
+
+    if not any(origin.kind_of_class(base) == "user" for base in cls.__mro__):
+        return []
+    library = next(base for base in cls.__mro__ if base.__module__.split(".", 1)[0] == root)
+    slots = set(copyreg._slotnames(cls)) - set(copyreg._slotnames(library))
+    own = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    attributes = getattr(value, "__dict__", None) or {}
+    own.update((name, item) for name, item in attributes.items() if name.startswith("_") and name not in known)
+    return sorted(own.items())
+
+
+#: What pandas keeps in the attributes of its objects: their parts, and what it has computed of them.
+_OF_PANDAS = frozenset(
+    "_mgr _attrs _flags _name _item_cache _is_copy _cacher _data _cache _id _range _levels _codes _names _sortorder "
+    "_no_setting_name _reset_identity _ndarray _dtype _freq _mask _left _right _closed _pa_array _hasna _readonly _references _engine".split()
+)
 
 
 def _masked(value):
@@ -211,6 +267,16 @@ def _masked(value):
 
 
 def _pandas(value):
+    parts = _parts_of_pandas(value)
+    if parts is None:
+        return None
+    # Those of tables and of most indices are among their parts.
+    extras = () if parts[0] in ("frame", "series", "index") else _extras(value)
+    more = [part for part in (extras, _of_users(value, "pandas", _OF_PANDAS)) if part]
+    return (*parts, *more)
+
+
+def _parts_of_pandas(value):
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
@@ -319,6 +385,12 @@ def _distribution(value):
 
 
 def _xarray(value):
+    parts = _parts_of_xarray(value)
+    more = [part for part in (_extras(value), _of_users(value, "xarray", frozenset())) if part]
+    return parts and (*parts, *more)
+
+
+def _parts_of_xarray(value):
     import xarray as xr
 
     if isinstance(value, xr.Variable):

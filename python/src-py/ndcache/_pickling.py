@@ -9,6 +9,7 @@ import os
 import pickle
 import shlex
 import sys
+import types
 import weakref
 from collections.abc import Iterator
 
@@ -85,6 +86,53 @@ def _by_cloudpickle(value, error):
     except Exception:
         raise error from None
     return file.getvalue(), buffers, False
+
+
+class _Nowhere(io.RawIOBase):
+    """Takes everything, and keeps nothing."""
+
+    def write(self, data):
+        return memoryview(data).nbytes
+
+
+_BY_NAME = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+
+
+def held(value) -> set[int]:
+    """The addresses of all objects that come back with the value when it is loaded, each as it is now.
+
+    None of functions, classes and modules: a pickle has their names.
+    """
+    found: set[int] = set()
+
+    def note(item):
+        if not isinstance(item, _BY_NAME):
+            found.add(id(item))
+
+    class Pickler(_Pickler):
+        def __init__(self):
+            super().__init__(_Nowhere())
+
+        persistent_id = staticmethod(note)
+
+    try:
+        Pickler().dump(value)
+    except (pickle.PicklingError, AttributeError):
+        cloudpickle = _cloudpickle()
+        if cloudpickle is None:
+            return set()
+
+        class ByValue(cloudpickle.CloudPickler):
+            persistent_id = staticmethod(note)
+
+        found.clear()
+        try:
+            ByValue(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False).dump(value)
+        except Exception:
+            return set()
+    except Exception:
+        return set()  # it can't be stored
+    return found
 
 
 def _cloudpickle():

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::front::small;
-use super::key::{KeyedCall, Keying};
+use super::key::{KeyedCall, Keying, captured};
 use super::lead::followed;
 use super::messages::say_late;
 use super::object::CoreFunction;
@@ -410,13 +410,14 @@ impl CoreFunction {
             self.say_once_late(py, "reference", &text)?;
             return Ok(Some(("an argument refers to another result by now", why)));
         }
-        if let Some(name) = keyed.changed(result, took) {
-            let what = match name.strip_prefix("captured ") {
-                Some(global) => format!("`{}`, which its code reads", global.trim_matches('`')),
+        if let Some((name, changes)) = keyed.changed(result, took)? {
+            let what = match captured(name) {
+                Some(global) => format!("`{global}`, which its code reads"),
                 None => format!("its argument `{name}`"),
             };
+            let how = if changes.is_empty() { changes } else { format!(" ({changes})") };
             let text = format!(
-                "{} has changed {what}: its result isn't stored, as a hit won't change it{}",
+                "{} has changed {what}{how}: its result isn't stored, as a hit won't change it{}",
                 self.path,
                 cure(name)
             );
@@ -448,9 +449,8 @@ impl CoreFunction {
 
 /// What a user does about a changed argument or global, where that has no bearing on the result.
 fn cure(name: &str) -> String {
-    match name.strip_prefix("captured ") {
+    match captured(name) {
         Some(global) => {
-            let global = global.trim_matches('`');
             format!("; ignore_globals=[\"{global}\"] leaves a counter or a cache of its own out of the key")
         }
         None => format!(

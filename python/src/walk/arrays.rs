@@ -10,30 +10,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
+use super::digest::Claims;
 use super::stream::{SAMPLED, digest_of_sample};
-use crate::files::HeldFile;
-use crate::function::Referred;
 use crate::python;
 
 /// Arrays of more bytes are hashed without the interpreter's lock.
 const LARGE: usize = 16 * 1024;
-
-/// What the digests of arguments rest on.
-#[derive(Default)]
-pub(crate) struct Claims {
-    /// Arrays whose digest is but claimed by a record.
-    pub(crate) arrays: Vec<Array>,
-    /// How many bytes were digested.
-    pub(crate) bytes: u64,
-    /// How many of these bytes lie in arrays of which a sample takes only a few MiB.
-    pub(crate) sampled: u64,
-    /// The bytes of parts without arrays that count by their digest; `bytes` has none of them.
-    pub(crate) walked: u64,
-    /// References to stored results, which count by their content.
-    pub(crate) references: Vec<Referred>,
-    /// Files that stand for what they held.
-    pub(crate) files: Vec<HeldFile>,
-}
 
 /// An array whose elements lie in memory without gaps.
 pub(crate) struct Layout {

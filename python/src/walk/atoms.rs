@@ -217,7 +217,7 @@ impl<'py> Walker<'py> {
             self.stream.u64(dict.len() as u64);
             return self.begin(value, start, Parts::Several(Vec::new()), PartName::Key, false);
         }
-        if self.unordered {
+        if self.manner.unordered {
             self.stream.begin("py:unordered dict");
             return self.begin_unordered(value, start, pairs(dict), 2);
         }
@@ -255,7 +255,7 @@ impl<'py> Walker<'py> {
         let mut counting = Vec::with_capacity(attributes.len());
         for (name, value) in attributes.iter() {
             let text = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok().map(str::to_owned));
-            if !self.uncached || !is_cached(class, &name)? {
+            if !self.manner.uncached || !is_cached(class, &name)? {
                 counting.push((text, name, value));
             }
         }

@@ -9,7 +9,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType, PyWeakrefMethods, PyWeakrefReference};
 
 use super::Unkeyable;
-use super::stream::{Stream, tag};
 use super::walker::{Stop, Walker};
 use crate::guards::{Captured, Guards};
 use crate::python;
@@ -138,21 +137,6 @@ pub(super) fn qualname_of(object: &Bound<'_, PyAny>) -> PyResult<String> {
     name.or_else(|_| object.getattr(pyo3::intern!(py, "__name__")))?.extract()
 }
 
-/// Feeds a type: its names, and its code where that is the user's.
-pub(super) fn feed_class(stream: &mut Stream, class: &Bound<'_, PyType>) -> Result<(), Stop> {
-    stream.begin("py:class");
-    stream.text(module_of(class).as_bytes());
-    stream.text(qualname_of(class)?.as_bytes());
-    if is_heap(class)
-        && let Some(said) = said_of(class, true)?
-        && let Some(digest) = said.digest
-    {
-        stream.leaf(digest);
-    }
-    stream.end();
-    Ok(())
-}
-
 /// Whether the type was made by a `class` statement, or might have been.
 fn is_heap(class: &Bound<'_, PyType>) -> bool {
     const HEAP: u64 = 1 << 9;
@@ -162,6 +146,28 @@ fn is_heap(class: &Bound<'_, PyType>) -> bool {
 }
 
 impl<'py> Walker<'py> {
+    /// Feeds a type: its names, and its code where that is the user's. Says whether it is.
+    pub(super) fn class(&mut self, class: &Bound<'py, PyType>) -> Result<bool, Stop> {
+        self.stream.begin("py:class");
+        self.stream.text(module_of(class).as_bytes());
+        self.stream.text(qualname_of(class)?.as_bytes());
+        let said = if is_heap(class) { said_of(class, true)? } else { None };
+        let digest = said.and_then(|said| said.digest);
+        if let Some(digest) = digest {
+            self.code_of(class.as_any(), digest);
+        }
+        self.stream.end();
+        Ok(digest.is_some())
+    }
+
+    /// Feeds the digest of the code of a class or function.
+    fn code_of(&mut self, of: &Bound<'py, PyAny>, digest: Digest) {
+        if !self.manner.codeless {
+            self.stream.leaf(digest);
+            self.claims.note_code(of, digest);
+        }
+    }
+
     /// Feeds a function, or another callable that runs code of the user's, by its names and code. Returns the values that
     /// it has captured, which are to be fed.
     pub(super) fn function(&mut self, function: &Bound<'py, PyAny>) -> Result<Vec<Bound<'py, PyAny>>, Stop> {
@@ -177,7 +183,7 @@ impl<'py> Walker<'py> {
     pub(super) fn said(&mut self, of: &Bound<'py, PyAny>) -> Result<Vec<Bound<'py, PyAny>>, Stop> {
         let Some(said) = said_of(of, false)? else { return Ok(Vec::new()) };
         if let Some(digest) = said.digest {
-            self.stream.tagged(tag::LEAF, digest.to_bytes());
+            self.code_of(of, digest);
         }
         let values: PyResult<Vec<_>> = said.captured.iter().map(|captured| captured.value(self.py)).collect();
         Ok(values?)

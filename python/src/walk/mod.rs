@@ -1,8 +1,8 @@
 //! The digest of any Python value: a structural walk by value, with an explicit stack.
 //!
-//! * `stream`: the bytes that a value becomes; `walker`: the walk itself; `atoms`: values without parts; `objects`: what
-//!   an object consists of; `classes`: what of a type counts; `arrays`: NumPy's arrays and dtypes; `text`: arguments in
-//!   words.
+//! * `digest`: what the others ask for; `stream`: the bytes that a value becomes; `walker`: the walk itself; `atoms`:
+//!   values without parts; `objects`: what an object consists of; `classes`: what of a type counts; `arrays`: NumPy's
+//!   arrays and dtypes; `text`: arguments in words.
 //!
 //! The stream is that of `docs/format.md`, "Digests", for what Rust has as well (None, bool, int of 64 bits, float, str,
 //! bytes, tuples, lists, POSIX paths, arrays); anything else begins with `34 text(py:…)`, which no Rust type does, and
@@ -12,16 +12,17 @@
 mod arrays;
 mod atoms;
 mod classes;
+mod digest;
 mod objects;
 mod stream;
 mod text;
 mod walker;
 
-pub(crate) use arrays::{Claims, elements, layout, mapped_array, remember_mapped};
+pub(crate) use arrays::{elements, layout, mapped_array, remember_mapped};
 pub(crate) use classes::{Hooks, set_hooks};
-pub(crate) use objects::register_hasher;
+pub(crate) use digest::{Claims, Inner, Manner, digest_if, digest_of, try_digest_of};
+pub(crate) use objects::{is_of_object, register_hasher};
 pub(crate) use text::short_text;
-pub(crate) use walker::{digest_of, digest_without_cached, sample_of, try_digest_of};
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyTypeError;

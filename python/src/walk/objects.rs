@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
 
 use super::arrays::{array_digest, descr_of, sample_digest};
-use super::classes::{feed_class, module_of, unkeyable};
+use super::classes::{module_of, unkeyable};
 use super::stream::tag;
 use super::walker::{Part, PartName, Parts, Stop, Walker};
 use crate::files::file_of;
@@ -81,6 +81,18 @@ fn is_found_by_name(value: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyR
     Ok(found.is(value))
 }
 
+/// Whether instances of the class are pickled as `object` pickles them: nothing of them is missing.
+pub(crate) fn is_of_object(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let py = class.py();
+    let object = python::types(py)?.object.bind(py);
+    for name in [pyo3::intern!(py, "__reduce__"), pyo3::intern!(py, "__reduce_ex__")] {
+        if !class.getattr(name)?.is(&object.getattr(name)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 impl<'py> Walker<'py> {
     /// Feeds a value that isn't of a plain built-in type.
     pub(super) fn object(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Stop> {
@@ -88,7 +100,7 @@ impl<'py> Walker<'py> {
         let types = python::types(py)?;
         let class = value.get_type();
         if self.is_too_deep() {
-            return feed_class(&mut self.stream, &class);
+            return self.class(&class).map(drop);
         }
         if class.is(&types.ndarray) || class.is(&types.memmap) {
             return self.array(value, None);
@@ -130,7 +142,7 @@ impl<'py> Walker<'py> {
             return self.array(array.as_any(), Some(&class));
         }
         if let Ok(class) = value.cast::<PyType>() {
-            return feed_class(&mut self.stream, class);
+            return self.class(class).map(drop);
         }
         if class.is(&types.function) {
             return self.code(value, "py:function");
@@ -154,7 +166,7 @@ impl<'py> Walker<'py> {
         }
         if class.get_type().is_subclass(types.enum_meta.bind(py))? {
             self.stream.begin("py:enum");
-            feed_class(&mut self.stream, class)?;
+            self.class(class)?;
             let parts = [value.getattr("_name_")?, value.getattr("_value_")?];
             return self.several(value, start, parts, &[".name", ".value"]);
         }
@@ -168,8 +180,12 @@ impl<'py> Walker<'py> {
                 return Ok(());
             }
             self.stream.begin("py:path");
-            feed_class(&mut self.stream, class)?;
-            return self.several(value, start, [bytes], &[""]);
+            let is_users = self.class(class)?;
+            let mut parts = vec![Part::Value(bytes)];
+            if is_users {
+                parts.extend(self.added(value, true)?);
+            }
+            return self.begin(value, start, Parts::Several(parts), PartName::Named(&["", ""]), true);
         }
         if class.is(&types.mapping_proxy) {
             self.stream.begin("py:mappingproxy");
@@ -187,7 +203,7 @@ impl<'py> Walker<'py> {
             && let Some((descr, _)) = descr_of(dtype)?
         {
             self.stream.begin("py:dtype");
-            feed_class(&mut self.stream, class)?;
+            self.class(class)?;
             self.stream.text(descr.as_bytes());
             self.stream.end();
             return Ok(());
@@ -240,7 +256,7 @@ impl<'py> Walker<'py> {
         }
         let start = self.stream.len();
         self.stream.begin("py:hashed");
-        feed_class(&mut self.stream, class)?;
+        self.class(class)?;
         self.several(value, start, [counts], &[""])?;
         self.note_hashed()
     }
@@ -302,13 +318,30 @@ impl<'py> Walker<'py> {
         let Some((descr, itemsize)) = descr_of(&dtype)? else {
             return self.reduced(value, class, python::types(self.py)?);
         };
+        let start = self.stream.len();
         self.stream.begin("py:scalar");
-        feed_class(&mut self.stream, class)?;
+        let is_users = self.class(class)?;
         self.stream.text(descr.as_bytes());
         let bytes = python::hashers(self.py)?.getattr("scalar_bytes")?.call1((value, descr, itemsize))?;
         self.bytes(tag::BYTES, bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes());
+        if is_users && let Some(added) = self.added(value, true)? {
+            return self.begin(value, start, Parts::Several(vec![added]), PartName::Named(&[""]), true);
+        }
         self.stream.end();
         Ok(())
+    }
+
+    /// What an instance of a user's class has beside what its type of Python's or NumPy's is pickled as: attributes and
+    /// slots. If the class says itself how it is pickled, that, where it `counts_else` by no pickle.
+    fn added(&self, value: &Bound<'py, PyAny>, counts_else: bool) -> PyResult<Option<Part<'py>>> {
+        let added = python::hashers(self.py)?.getattr("added")?.call1((value, counts_else))?;
+        Ok(match added.cast_into::<PyDict>() {
+            Ok(attributes) => {
+                let counts = !self.manner.uncached || !self.counting(&value.get_type(), &attributes)?.is_empty();
+                counts.then_some(Part::Attributes(attributes))
+            }
+            Err(error) => Some(error.into_inner()).filter(|added| !added.is_none()).map(Part::Value),
+        })
     }
 
     /// Feeds an array; of a subclass with its class and attributes.
@@ -326,7 +359,7 @@ impl<'py> Walker<'py> {
             };
         };
         self.stream.begin("py:subclass of array");
-        feed_class(&mut self.stream, class)?;
+        self.class(class)?;
         let types = python::types(self.py)?;
         let plain = value.call_method1("view", (types.ndarray.bind(self.py),))?;
         let none = || self.py.None().into_bound(self.py);
@@ -347,7 +380,7 @@ impl<'py> Walker<'py> {
         if let Some(&digest) = self.arrays.get(&id) {
             return Ok(Some(digest));
         }
-        let sample = if self.sampling { sample_digest(array)? } else { None };
+        let sample = if self.manner.sampling { sample_digest(array)? } else { None };
         let digest = match sample {
             Some(sample) => Some(sample),
             None => array_digest(array, &mut self.claims)?,
@@ -409,33 +442,29 @@ impl<'py> Walker<'py> {
         let collected = |n: usize| -> PyResult<Bound<'py, PyAny>> {
             let items = item(n)?;
             if items.is_none() {
-                Ok(items)
-            } else {
-                Ok(PyList::new(py, items.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any())
+                return Ok(items);
             }
+            Ok(PyList::new(py, items.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any())
         };
         self.stream.begin("py:object");
-        feed_class(&mut self.stream, class)?;
+        let is_users = self.class(class)?;
         let state = item(2)?;
         let sees_order = class.as_any().getattr_opt("__setstate__")?.is_some() || !item(5)?.is_none();
+        let added = if is_users && !is_of_object(class)? { self.added(value, false)? } else { None };
         let state = match state.cast_into::<PyDict>() {
             // An object has no state as long as it has no attributes.
-            Ok(dict) if self.uncached && self.counting(class, &dict)?.is_empty() => {
+            Ok(dict) if self.manner.uncached && self.counting(class, &dict)?.is_empty() => {
                 Part::Value(py.None().into_bound(py))
             }
             Ok(dict) if !sees_order => Part::Attributes(dict),
             Ok(dict) => Part::Value(dict.into_any()),
             Err(error) => Part::Value(error.into_inner()),
         };
-        let parts = vec![
-            Part::Value(item(0)?),
-            Part::Value(item(1)?),
-            state,
-            Part::Value(collected(3)?),
-            Part::Value(collected(4)?),
-            Part::Value(item(5)?),
-        ];
-        self.begin(value, start, Parts::Several(parts), PartName::Named(&["", "", "", "", "", ""]), true)
+        let (items, pairs, setter) = (collected(3)?, collected(4)?, item(5)?);
+        let mut parts = vec![Part::Value(item(0)?), Part::Value(item(1)?), state];
+        parts.extend([items, pairs, setter].map(Part::Value));
+        parts.extend(added);
+        self.begin(value, start, Parts::Several(parts), PartName::Named(&["", "", "", "", "", "", ""]), true)
     }
 
     /// Feeds an object that pickles as a name of its module.

@@ -8,10 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::Unkeyable;
-use super::arrays::Claims;
+use super::digest::{Claims, Inner, Manner};
 use super::stream::{LONG, Stream};
 use super::text::short_text;
-use crate::python;
 
 /// From this depth on the walk looks for cycles.
 const SUSPICIOUS: usize = 128;
@@ -21,72 +20,6 @@ const DEEPEST: usize = 4_000_000;
 
 /// How deep what hashers return may have hashers in turn: a method that makes a new such value each time has no end.
 const HASHERS: usize = 1000;
-
-/// The digest of `value`; the order of dicts doesn't count if `unordered`.
-///
-/// # Errors
-/// Raises `Unkeyable` for what has none, with the place in the value, and what a user's method has raised if that isn't
-/// an error of pickling.
-pub(crate) fn digest_of(value: &Bound<'_, PyAny>, unordered: bool) -> PyResult<Digest> {
-    try_digest_of(value, unordered, &mut Claims::default())
-}
-
-/// [`digest_of`], which adds to `claims` the arrays that only a record vouches for.
-pub(crate) fn try_digest_of(value: &Bound<'_, PyAny>, unordered: bool, claims: &mut Claims) -> PyResult<Digest> {
-    python::guarded(|| walk(value, Manner { unordered, ..Manner::default() }, claims))
-}
-
-/// [`digest_of`], in which no attribute counts that a `functools.cached_property` has left in its object.
-pub(crate) fn digest_without_cached(value: &Bound<'_, PyAny>) -> PyResult<Digest> {
-    python::guarded(|| walk(value, Manner { uncached: true, ..Manner::default() }, &mut Claims::default()))
-}
-
-/// The digest of a sample of `value`: of blocks that are spread over its long arrays, and of all else.
-///
-/// # Errors
-/// Raises as [`digest_of`] does.
-pub(crate) fn sample_of(value: &Bound<'_, PyAny>) -> PyResult<Digest> {
-    python::guarded(|| walk(value, Manner { sampling: true, ..Manner::default() }, &mut Claims::default()))
-}
-
-/// What of a value counts.
-#[derive(Clone, Copy, Default)]
-struct Manner {
-    /// The order of dicts doesn't count.
-    unordered: bool,
-    /// Only some blocks of long arrays count.
-    sampling: bool,
-    /// What cached properties have left in their objects doesn't count.
-    uncached: bool,
-}
-
-fn walk(value: &Bound<'_, PyAny>, manner: Manner, claims: &mut Claims) -> PyResult<Digest> {
-    let mut walker = Walker::new(value.py(), manner, false);
-    match walker.run(value) {
-        Ok(digest) => {
-            claims.add(walker);
-            Ok(digest)
-        }
-        Err(Stop::Cycle) => {
-            let mut walker = Walker::new(value.py(), manner, true);
-            let digest = walker.run(value).map_err(|stop| walker.raised(stop))?;
-            claims.add(walker);
-            Ok(digest)
-        }
-        Err(stop) => Err(walker.raised(stop)),
-    }
-}
-
-impl Claims {
-    fn add(&mut self, walker: Walker<'_>) {
-        self.bytes += walker.claims.bytes + walker.stream.len() as u64;
-        self.sampled += walker.claims.sampled;
-        self.walked += walker.claims.walked;
-        self.arrays.extend(walker.claims.arrays);
-        self.references.extend(walker.claims.references);
-        self.files.extend(walker.claims.files);
-    }
-}
 
 /// Why a walk ends early.
 pub(super) enum Stop {
@@ -164,13 +97,11 @@ struct Groups {
 pub(super) struct Walker<'py> {
     pub(super) py: Python<'py>,
     pub(super) stream: Stream,
-    pub(super) unordered: bool,
-    pub(super) sampling: bool,
-    pub(super) uncached: bool,
+    pub(super) manner: Manner,
     pub(super) claims: Claims,
     frames: Vec<OpenValue<'py>>,
     /// Digests of values that count by it, and have ended.
-    known: HashMap<usize, Digest>,
+    pub(super) inner: Inner,
     /// Digests of arrays that were met.
     pub(super) arrays: HashMap<usize, Digest>,
     /// Whatever one of the maps knows by its address has to live on.
@@ -186,17 +117,15 @@ pub(super) struct Walker<'py> {
 }
 
 impl<'py> Walker<'py> {
-    fn new(py: Python<'py>, manner: Manner, cyclic: bool) -> Self {
-        let Manner { unordered, sampling, uncached } = manner;
+    /// A walk on which the objects of `inner` count by these digests.
+    pub(super) fn new(py: Python<'py>, manner: Manner, inner: Inner, cyclic: bool) -> Self {
         Self {
             py,
             stream: Stream::default(),
-            unordered,
-            sampling,
-            uncached,
+            manner,
             claims: Claims::default(),
             frames: Vec::new(),
-            known: HashMap::new(),
+            inner,
             arrays: HashMap::new(),
             kept: Vec::new(),
             begun: None,
@@ -206,7 +135,7 @@ impl<'py> Walker<'py> {
         }
     }
 
-    fn run(&mut self, value: &Bound<'py, PyAny>) -> Result<Digest, Stop> {
+    pub(super) fn run(&mut self, value: &Bound<'py, PyAny>) -> Result<Digest, Stop> {
         if self.numbers.is_some() {
             self.stream.begin("py:cyclic");
         }
@@ -263,7 +192,7 @@ impl<'py> Walker<'py> {
             self.kept.push(value.clone());
             return false;
         }
-        match self.known.get(&id) {
+        match self.inner.get(&id) {
             Some(&digest) => {
                 self.stream.leaf(digest);
                 true
@@ -344,8 +273,8 @@ impl<'py> Walker<'py> {
     fn in_some_order(&self, parts: Vec<Bound<'py, PyAny>>, size: usize) -> Result<Vec<Bound<'py, PyAny>>, Stop> {
         let mut groups = Vec::new();
         for group in parts.chunks(size) {
-            let manner = Manner { unordered: self.unordered, uncached: self.uncached, ..Manner::default() };
-            let mut walker = Walker::new(self.py, manner, false);
+            let manner = Manner { sampling: false, ..self.manner };
+            let mut walker = Walker::new(self.py, manner, Inner::new(), false);
             walker.deepest = 3;
             let tuple = PyTuple::new(self.py, group)?;
             groups.push((walker.run(tuple.as_any())?, group.to_vec()));
@@ -377,7 +306,7 @@ impl<'py> Walker<'py> {
             self.claims.walked += (self.stream.len() - frame.start) as u64;
             self.stream.cut(frame.start);
             self.stream.leaf(digest);
-            if self.numbers.is_none() && self.known.insert(id, digest).is_none() {
+            if self.numbers.is_none() && self.inner.insert(id, digest).is_none() {
                 self.kept.push(frame.owner);
             }
         }
@@ -393,7 +322,7 @@ impl<'py> Walker<'py> {
         self.kept.push(value.clone());
     }
 
-    fn raised(&self, stop: Stop) -> PyErr {
+    pub(super) fn raised(&self, stop: Stop) -> PyErr {
         let place = self.place();
         match stop {
             Stop::Cycle => Unkeyable::new_err("a value changed while it was digested"),

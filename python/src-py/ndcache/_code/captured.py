@@ -267,7 +267,7 @@ def is_frozen_array(value: Any) -> bool:
 
 
 def is_data(value: Any) -> bool:
-    """Returns whether a value is an array, a table, a sparse matrix, or a file that counts."""
+    """Returns whether a value is an array, a view of bytes, a table, a sparse matrix, or a file that counts."""
     if is_array(value) or is_file(value):
         return True
     module = type(value).__module__
@@ -276,7 +276,7 @@ def is_data(value: Any) -> bool:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series, pandas.Index, pandas.Categorical)):
         return True
-    return type(value) is array.array
+    return type(value) in (array.array, memoryview)
 
 
 def is_plain(value: Any) -> bool:

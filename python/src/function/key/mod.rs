@@ -1,4 +1,8 @@
 //! A call with its digests.
+//!
+//! * `changed`: whether the function has changed an argument.
+
+mod changed;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -6,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use ndcache::Digest;
 use ndcache::dynamic::{RunTimeArgument, RunTimeCall};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyModule, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
+use self::changed::{Before, Held};
 use super::bind::{BoundArgument, as_given};
 use super::object::CoreFunction;
 use super::resolved::ResolvedFunction;
@@ -15,13 +20,16 @@ use super::run::is_exit;
 use super::validation;
 use crate::files::HeldFile;
 use crate::memory::raised;
-use crate::walk::{Claims, Unkeyable, digest_of, digest_without_cached, sample_of, short_text, try_digest_of};
+use crate::walk::{Claims, Manner, Unkeyable, short_text, try_digest_of};
 
 /// The most bytes of arguments that are digested again in full after any computation, however short it was.
 const CHECKED: u64 = 64 << 20;
 
 /// More bytes are digested again in full only if the computation took at least this many times as long as digesting.
 const SHARE: u32 = 10;
+
+/// The most bytes of arguments that are digested once more so as to tell code from the rest.
+const TOLD_APART: u64 = 4 << 20;
 
 /// A call whose arguments are digested.
 pub(crate) struct KeyedCall<'py> {
@@ -42,40 +50,47 @@ pub(crate) struct KeyArgument<'py> {
     /// A function says what counts of it.
     pub(crate) by_key: bool,
     unordered: bool,
-    /// The digest of a sample, where it may be all that there is time for after the computation.
-    sample: Option<Digest>,
+    before: Arc<Before>,
     /// Those that lie in what counts of it.
     files: Vec<HeldFile>,
+    /// The code of the user's in it.
+    codes: Vec<(Py<PyAny>, Digest)>,
 }
 
 /// A [`KeyArgument`] outside of the interpreter, of a call whose turn to compute it has come: the turn has the files.
-pub(crate) type UnboundKeyArgument = (String, Py<PyAny>, Digest, [bool; 2], Option<Digest>);
+pub(crate) type UnboundKeyArgument = (String, Py<PyAny>, Digest, [bool; 2], Arc<Before>);
 
 impl<'py> KeyArgument<'py> {
     /// The form that outlives this stay in the interpreter.
     pub(super) fn unbind(self) -> UnboundKeyArgument {
-        (self.name, self.value.unbind(), self.digest, [self.by_key, self.unordered], self.sample)
+        (self.name, self.value.unbind(), self.digest, [self.by_key, self.unordered], self.before)
     }
 
-    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags, sample): &UnboundKeyArgument) -> Self {
+    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags, before): &UnboundKeyArgument) -> Self {
         let [by_key, unordered] = *flags;
-        let (name, value, files) = (name.clone(), value.bind(py).clone(), Vec::new());
-        Self { name, value, digest: *digest, by_key, unordered, sample: *sample, files }
+        let (name, value, before) = (name.clone(), value.bind(py).clone(), Arc::clone(before));
+        Self { name, value, digest: *digest, by_key, unordered, before, files: Vec::new(), codes: Vec::new() }
+    }
+
+    /// Tells the code that the argument counts by from the rest of it, so that an explanation says which has changed.
+    fn with_code(&self, argument: RunTimeArgument, text: &str, bytes: u64) -> RunTimeArgument {
+        if self.codes.is_empty() || self.by_key || bytes > TOLD_APART {
+            return argument;
+        }
+        let codeless = Manner { codeless: true, ..Manner::default() };
+        let Ok(rest) = try_digest_of(&self.value, codeless, &mut Claims::default()) else { return argument };
+        let py = self.value.py();
+        self.codes.iter().fold(argument.part("", rest, text), |argument, (of, digest)| {
+            let of = of.bind(py);
+            let name = of.getattr("__qualname__").or_else(|_| of.getattr("__name__"));
+            let name = name.and_then(|name| name.extract::<String>()).unwrap_or_else(|_| "module".to_owned());
+            argument.part(&format!("code of `{name}`"), *digest, "")
+        })
     }
 
     /// Whether the function could have changed it. What another function says of it is its own affair.
     fn may_change(&self) -> bool {
         !(self.by_key || is_immutable(&self.value))
-    }
-
-    /// What has no digest any more isn't what it was. A cached property that is computed meanwhile changes nothing: it
-    /// follows from what was there before.
-    fn is_changed(&self, whole: bool) -> bool {
-        if whole {
-            let was = Some(self.digest);
-            return digest_of(&self.value, false).ok() != was && digest_without_cached(&self.value).ok() != was;
-        }
-        self.sample.is_some_and(|was| sample_of(&self.value).ok() != Some(was))
     }
 }
 
@@ -178,9 +193,18 @@ impl CoreFunction {
             None => value.clone(),
         };
         // What is in no order is sorted by name already.
-        let digest = try_digest_of(&counts, false, &mut keyed.claims)?;
-        let files = std::mem::take(&mut keyed.claims.files);
-        keyed.counted.push(KeyArgument { name, value, digest, by_key, unordered, sample: None, files });
+        let digest = try_digest_of(&counts, Manner::default(), &mut keyed.claims)?;
+        let (files, codes) = (std::mem::take(&mut keyed.claims.files), std::mem::take(&mut keyed.claims.codes));
+        keyed.counted.push(KeyArgument {
+            name,
+            value,
+            digest,
+            by_key,
+            unordered,
+            before: Arc::default(),
+            files,
+            codes,
+        });
         Ok(())
     }
 }
@@ -206,6 +230,7 @@ impl KeyedCall<'_> {
             let text = if texts && !is_secret { short_text(&counted.value) } else { String::new() };
             let argument = RunTimeArgument::new(&counted.name, counted.digest, &text);
             let argument = counted.files.iter().fold(argument, |argument, file| file.lie_in(argument));
+            let argument = if texts { counted.with_code(argument, &text, self.claims.bytes) } else { argument };
             if is_secret { argument.secret() } else { argument }
         });
         RunTimeCall::new(self.resolved.function, arguments).options(Arc::clone(&function.options))
@@ -224,16 +249,15 @@ impl KeyedCall<'_> {
         words.join(", ")
     }
 
-    /// Prepares for a look at long arguments after the computation, when there may be time for a sample alone.
+    /// Prepares for a look at what the function may change: at long arguments there may be time for a sample alone.
     pub(super) fn watch(&mut self, digesting: Duration) {
         self.digesting = digesting;
         let Claims { bytes, sampled, walked, .. } = self.claims;
         // What isn't in long arrays is walked as a whole for a sample, too.
-        if bytes <= CHECKED || bytes - sampled + walked > CHECKED {
-            return;
-        }
+        let is_sampled = bytes > CHECKED && bytes - sampled + walked <= CHECKED;
+        let inner = std::mem::take(&mut self.claims.inner);
         for counted in self.counted.iter_mut().filter(|counted| counted.may_change()) {
-            counted.sample = sample_of(&counted.value).ok();
+            counted.before = Arc::new(Before::of(&counted.value, &inner, is_sampled));
         }
     }
 
@@ -242,51 +266,24 @@ impl KeyedCall<'_> {
         self.claims.references.iter().filter_map(|referred| referred.until).min()
     }
 
-    /// The first argument whose digest has changed since the call began; `took` is the time of the computation.
-    pub(crate) fn changed(&self, result: &Bound<'_, PyAny>, took: Duration) -> Option<&str> {
+    /// The first argument that has changed since the call began, beside what `result` holds, and what of it has; `took` is
+    /// the time of the computation.
+    pub(crate) fn changed(&self, result: &Bound<'_, PyAny>, took: Duration) -> PyResult<Option<(&str, String)>> {
         let whole = self.claims.bytes <= CHECKED || self.digesting <= took / SHARE;
-        let changed = |counted: &&KeyArgument<'_>| {
-            counted.may_change() && counted.is_changed(whole) && !holds(result, &counted.value)
-        };
-        self.counted.iter().find(changed).map(|counted| counted.name.as_str())
-    }
-}
-
-/// How deep in a result a changed argument is looked for: a pipeline has its estimators in an attribute, a list and tuples.
-const DEPTH: usize = 5;
-
-/// The most parts of a result that are looked at on each level.
-const PARTS: usize = 100_000;
-
-/// Whether a result is the value itself, or has it among its parts: then a hit gives the changed value, too.
-fn holds(result: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
-    let mut level = vec![result.clone()];
-    for _ in 0..DEPTH {
-        if level.iter().any(|part| part.is(value)) {
-            return true;
+        let mut held = Held::by(result);
+        for counted in self.counted.iter().filter(|counted| counted.may_change()) {
+            if counted.is_changed(whole, &mut held)? {
+                let name = captured(&counted.name).unwrap_or(&counted.name);
+                return Ok(Some((counted.name.as_str(), counted.changes(name, &mut held)?)));
+            }
         }
-        level = level.iter().flat_map(parts).take(PARTS).collect();
+        Ok(None)
     }
-    level.iter().any(|part| part.is(value))
 }
 
-/// What a container or an object has in it. Functions, classes and modules are stored by name, without their attributes.
-fn parts<'py>(value: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyAny>> {
-    if let Ok(tuple) = value.cast::<PyTuple>() {
-        return tuple.iter().collect();
-    }
-    if let Ok(list) = value.cast::<PyList>() {
-        return list.iter().collect();
-    }
-    if let Ok(dict) = value.cast::<PyDict>() {
-        return dict.values().iter().collect();
-    }
-    let is_by_name = value.is_instance_of::<PyModule>() || value.hasattr("__qualname__").unwrap_or(true);
-    let attributes = if is_by_name { None } else { value.getattr("__dict__").ok() };
-    match attributes.as_ref().and_then(|attributes| attributes.cast::<PyDict>().ok()) {
-        Some(attributes) => attributes.values().iter().collect(),
-        None => Vec::new(),
-    }
+/// The name of a value that the function's code has captured; `None` for an argument.
+pub(super) fn captured(name: &str) -> Option<&str> {
+    name.strip_prefix("captured ").map(|name| name.trim_matches('`'))
 }
 
 /// Whether the value is of a type without parts that never changes.
