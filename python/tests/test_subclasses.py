@@ -8,6 +8,7 @@ import datetime
 import decimal
 import fractions
 import functools
+import io
 import ipaddress
 import pathlib
 import warnings
@@ -55,8 +56,9 @@ def test_a_subclass_that_says_what_it_is_pickled_as_counts_by_that(base):
 
 
 @pytest.mark.parametrize("make", [
-    lambda: ValueError("a"), lambda: made(ValueError, None), lambda: made(collections.deque, None),
-], ids=["exception", "own exception", "own deque"])  # fmt: skip
+    lambda: io.StringIO("a"), lambda: io.BytesIO(b"a"), lambda: ValueError("a"), lambda: made(ValueError, None),
+    lambda: made(collections.deque, None),
+], ids=["stream", "stream of bytes", "exception", "own exception", "own deque"])  # fmt: skip
 def test_a_look_at_an_object_changes_nothing_of_it(memory, make):
     value = make()
     assert ndcache.digest(value) == ndcache.digest(value) == ndcache.digest(make())

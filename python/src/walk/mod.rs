@@ -21,7 +21,7 @@ mod walker;
 pub(crate) use arrays::{elements, layout, mapped_array, remember_mapped};
 pub(crate) use classes::{Hooks, set_hooks};
 pub(crate) use digest::{Claims, Inner, Manner, digest_if, digest_of, try_digest_of};
-pub(crate) use objects::{is_of_object, register_hasher};
+pub(crate) use objects::register_hasher;
 pub(crate) use text::short_text;
 
 use pyo3::create_exception;

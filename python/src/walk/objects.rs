@@ -82,7 +82,7 @@ fn is_found_by_name(value: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyR
 }
 
 /// Whether instances of the class are pickled as `object` pickles them: nothing of them is missing.
-pub(crate) fn is_of_object(class: &Bound<'_, PyType>) -> PyResult<bool> {
+fn is_of_object(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = class.py();
     let object = python::types(py)?.object.bind(py);
     for name in [pyo3::intern!(py, "__reduce__"), pyo3::intern!(py, "__reduce_ex__")] {

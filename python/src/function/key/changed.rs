@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
 use super::KeyArgument;
 use crate::python;
-use crate::walk::{Claims, Inner, Manner, digest_if, is_of_object, short_text, try_digest_of};
+use crate::walk::{Claims, Inner, Manner, digest_if, short_text, try_digest_of};
 
 /// The most objects of an argument that are remembered, and the most parts of one of them.
 const MOST: usize = 10_000;
@@ -216,12 +216,13 @@ fn named<'py>(value: &Bound<'py, PyAny>) -> Vec<(Bound<'py, PyAny>, Bound<'py, P
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         return in_order(contained(value).into_iter().take(PARTS).collect());
     }
-    // Of some others reading it makes one, which counts.
-    if !is_of_object(&value.get_type()).unwrap_or(false) {
-        return Vec::new();
-    }
-    let attributes = value.getattr_opt("__dict__").ok().flatten().and_then(|found| found.cast_into::<PyDict>().ok());
-    attributes.map_or(Vec::new(), |attributes| attributes.iter().take(PARTS).collect())
+    // Not by `__dict__`: to read that of a stream or an exception gives it one, which its own pickle has in it then.
+    let py = value.py();
+    let state = python::types(py).and_then(|types| types.object.bind(py).call_method1("__getstate__", (value,)));
+    let Ok(state) = state else { return Vec::new() };
+    let parts = state.cast::<PyTuple>().map_or_else(|_| vec![state.clone()], |both| both.iter().collect());
+    let attributes = parts.into_iter().filter_map(|part| part.cast_into::<PyDict>().ok());
+    attributes.flat_map(|attributes| attributes.iter().collect::<Vec<_>>()).take(PARTS).collect()
 }
 
 fn contained<'py>(value: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyAny>> {
