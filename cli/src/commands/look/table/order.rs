@@ -71,7 +71,8 @@ impl Row {
                 let since = self.entry.created().duration_since(std::time::SystemTime::UNIX_EPOCH);
                 Rank::Number(Number::Whole(nanoseconds(since.unwrap_or_default()).into()))
             }
-            Of::Key => Rank::Text(self.entry.key().to_string()),
+            // Its digits as letters: they are no number.
+            Of::Key => Rank::Text(self.entry.key().to_string().chars().filter_map(letter).collect()),
             Of::Result | Of::Field(_) => self.value(column).map_or(Rank::None, |value| self.rank_of(value)),
         }
     }
@@ -122,6 +123,11 @@ impl Rank {
         };
         if most_first { order.reverse() } else { order }
     }
+}
+
+/// The letter in the place of a hexadecimal digit.
+fn letter(digit: char) -> Option<char> {
+    char::from_u32(u32::from('a') + digit.to_digit(16)?)
 }
 
 /// Two numbers that aren't NaN. Whole ones are compared exactly; a float that is equal to several comes before them, so that
