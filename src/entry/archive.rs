@@ -12,6 +12,7 @@ use crate::key::Key;
 use crate::record::{Producer, Record};
 use crate::store::Disk;
 use crate::threads::fork::ForkMutex;
+use crate::threads::found_once;
 
 /// The entries of one cache folder: finds, reads, stores and removes them.
 ///
@@ -81,7 +82,7 @@ impl Archive {
     pub(crate) fn producer(&self) -> Arc<Producer> {
         let session = self.disk.session();
         let now = || Arc::new(Producer::current(&session));
-        match self.producer.get_or_init(now) {
+        match found_once(&self.producer, now) {
             producer if producer.session == *session => Arc::clone(producer),
             _ => now(),
         }

@@ -9,6 +9,7 @@ use crate::key::KeyStream;
 use crate::map::Spare;
 use crate::payload::{ArraySink, ArraySource, MappedFile, Normal, PrivateFile, Reader, SoleArray, sole_array};
 use crate::record::Record;
+use crate::threads::found_once;
 
 /// What a stored value is, whichever files it lies in (docs/format.md, "Content").
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl InMemoryEntry {
 
     /// What it is; nothing is hashed before that is asked.
     pub(crate) fn content(&self) -> Content {
-        *self.content.get_or_init(|| Content::new(&self.value, self.arrays.iter().map(InMemoryArray::digest)))
+        *found_once(&self.content, || Content::new(&self.value, self.arrays.iter().map(InMemoryArray::digest)))
     }
 
     fn array(&self, index: u32) -> Result<&InMemoryArray> {
@@ -84,7 +85,7 @@ impl InMemoryEntry {
 
 impl InMemoryArray {
     fn digest(&self) -> Digest {
-        *self.digest.get_or_init(|| self.meta.digest(tree(&self.data)))
+        *found_once(&self.digest, || self.meta.digest(tree(&self.data)))
     }
 }
 

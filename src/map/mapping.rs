@@ -14,6 +14,7 @@ use rustix::mm::{MprotectFlags, mprotect};
 
 use crate::digest::{Element, Known, Registration};
 use crate::error::{Error, Result};
+use crate::threads::found_once;
 
 /// A whole file, mapped shared and read-only; clones are the same mapping.
 ///
@@ -66,7 +67,7 @@ impl Mapping {
         array: &ArrayRef<A, D>,
         known: &Arc<Known>,
     ) -> Option<Registration> {
-        let first = self.0.registration.get_or_init(|| Registration::new(array, Arc::clone(known)));
+        let first = found_once(&self.0.registration, || Registration::new(array, Arc::clone(known)));
         match first {
             Some(first) if first.is_of(array, known) => None,
             _ => Registration::new(array, Arc::clone(known)),

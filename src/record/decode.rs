@@ -13,6 +13,7 @@ use super::{Argument, ArrayRecord, CODEC_NAMES, Leaf, Overflow, Overflowed, Prod
 use super::{StepRecord, TargetRecord};
 use crate::digest::{ArrayMeta, Order, known_dtype};
 use crate::key::{Part, Types};
+use crate::threads::found_once;
 
 thread_local! {
     /// The producer that this thread decoded last, and the bytes that it was decoded from. Most records of a folder have the
@@ -75,7 +76,7 @@ impl Deref for ArgumentList {
 
     fn deref(&self) -> &[Argument] {
         // No error is lost: bytes that were checked are a list, and where there are none it is empty.
-        self.list.get_or_init(|| Arc::new(arguments(&self.bytes).unwrap_or_default()))
+        found_once::<Arc<_>>(&self.list, || Arc::new(arguments(&self.bytes).unwrap_or_default()))
     }
 }
 
