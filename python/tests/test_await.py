@@ -128,6 +128,8 @@ AWAITS = """
 import asyncio, faulthandler, signal, sys, ndcache
 
 faulthandler.register(signal.SIGUSR1)
+# A shell lets the jobs in its background ignore Ctrl-C, and their children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @ndcache.Memory(sys.argv[1], verbose=0).cache
 async def slow(x):

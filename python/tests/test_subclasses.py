@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import collections
+import copyreg
 import datetime
 import decimal
 import fractions
@@ -67,6 +68,19 @@ def test_a_look_at_an_object_changes_nothing_of_it(memory, make):
         warnings.simplefilter("error")
         assert look(value) == 7 == look(value)
     assert look.check_call_in_cache(make()) and memory.stats()["hits"] == 1
+
+
+def test_an_exception_counts_alike_by_any_way_of_pickling_it_that_looks_at_its_attributes(monkeypatch):
+    def pickled(error):
+        vars(error)  # which gives it a dict
+        return error.__reduce_ex__(5)
+
+    # Libraries that other tests load have a way of their own.
+    monkeypatch.delitem(copyreg.dispatch_table, KeyError, raising=False)
+    before = ndcache.digest(KeyError("a"))
+    monkeypatch.setitem(copyreg.dispatch_table, KeyError, pickled)
+    value = KeyError("a")
+    assert ndcache.digest(value) == ndcache.digest(value) == ndcache.digest(KeyError("a")) == before
 
 
 def test_what_a_cached_property_of_a_subclass_computes_is_no_change(memory):

@@ -2,6 +2,7 @@
 
 use ndcache::Digest;
 use numpy::{PyArrayDescr, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::PyBaseException;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -450,12 +451,12 @@ impl<'py> Walker<'py> {
         let is_users = self.class(class)?;
         let state = item(2)?;
         let sees_order = class.as_any().getattr_opt("__setstate__")?.is_some() || !item(5)?.is_none();
+        let none = || Part::Value(py.None().into_bound(py));
         let added = if is_users && !is_of_object(class)? { self.added(value, false)? } else { None };
         let state = match state.cast_into::<PyDict>() {
-            // An object has no state as long as it has no attributes.
-            Ok(dict) if self.manner.uncached && self.counting(class, &dict)?.is_empty() => {
-                Part::Value(py.None().into_bound(py))
-            }
+            // An object has no state as long as it has no attributes: some ways of pickling give an exception an empty dict.
+            Ok(dict) if dict.is_empty() && value.is_instance_of::<PyBaseException>() => none(),
+            Ok(dict) if self.manner.uncached && self.counting(class, &dict)?.is_empty() => none(),
             Ok(dict) if !sees_order => Part::Attributes(dict),
             Ok(dict) => Part::Value(dict.into_any()),
             Err(error) => Part::Value(error.into_inner()),
