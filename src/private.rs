@@ -7,7 +7,7 @@ pub use crate::call::lazy::{bind, call, like, taking};
 pub use crate::call::mutable_arguments::Unchanged;
 pub use crate::call::rounding::{Rounded, Rounding};
 pub use crate::call::{Call, Options};
-pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, Text, arrays_hashed};
+pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, Text, TypeCode, arrays_hashed};
 pub use crate::error::Result;
 pub use crate::key::{
     Code, CodeOf, CodeScope, Definition, Dependency, Fact, Function, HasCode, HelperFact, Helpers, Naming, called,

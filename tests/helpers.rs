@@ -3,6 +3,7 @@
 mod builds;
 mod copies;
 mod crates;
+mod downstream;
 mod libraries;
 mod lookups;
 mod marks;

@@ -1,11 +1,14 @@
 //! What a cached function reaches in its crate, found in the crate's sources (`ndcache-source`).
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use ndcache_source::{Copies, Fact, Index, Named, Part, Position, Reached, Resolver, Session, Sought, Unseen, Why};
+use ndcache_source::{
+    Copies, Fact, Index, Named, Part, Position, Reached, Resolver, Session, Sought, Unseen, Upstream, Why,
+};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::ext::IdentExt as _;
@@ -16,10 +19,14 @@ use crate::cache::{CodeScope, Helpers, Options};
 /// The crate that is compiled.
 struct Sources {
     name: String,
+    is_library: bool,
     /// The folders that files are named by, so that no path of a machine is: of the package, of its build script, and of the
     /// packages that it uses by path.
     folders: Vec<PathBuf>,
+    index: &'static Index,
     resolver: Resolver<'static>,
+    /// Read where it is asked for: the compiler's files of all crates that are used are searched for it.
+    upstream: OnceCell<Upstream>,
 }
 
 thread_local! {
@@ -91,6 +98,42 @@ pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream
 /// What counts of an item with `#[code]`.
 pub(crate) fn of_item(span: Span, name: &str, private: &TokenStream) -> ItemCode {
     reached(place(span, name, Sought::Item), &[], private)
+}
+
+/// The expression of type `Code` for a type and what it does for code that knows it by a trait alone; `None` where that isn't
+/// known, and in a program none of whose crates has cached functions: nobody asks there.
+pub(crate) fn of_type(name: &Ident, private: &TokenStream) -> Option<TokenStream> {
+    let place = place(name.span(), &name.unraw().to_string(), Sought::Type)?;
+    with_sources(|sources| {
+        if !sources.is_library && !sources.upstream().uses_cache {
+            return None;
+        }
+        let reached = catch_unwind(AssertUnwindSafe(|| sources.resolver.reach(&place, &[]))).ok()?.ok()?;
+        (reached.copies != Copies::Apart).then(|| sources.code_alone(&reached, private))
+    })
+}
+
+/// The expression of type `Option<&str>` that says what isn't made after this crate for certain: the crates that it uses and,
+/// behind a `;`, itself; for a function that is called with `any` types the crate's own types stand there, as a program beside
+/// a library may have its name. `None` in a program, which no crate is made after.
+pub(crate) fn upstream(any: bool, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    let is_library = || Session::of_this_process().is_some_and(|session| session.is_library);
+    if !proc_macro::is_available() || !with_sources(|sources| Some(sources.is_library)).unwrap_or_else(is_library) {
+        return quote_spanned!(site=> #private::core::option::Option::None);
+    }
+    let known = with_sources(|sources| {
+        let own = if any { sources.index.types() } else { BTreeSet::from([sources.name.clone()]) };
+        let [crates, own] =
+            [&sources.upstream().names, &own].map(|names| Vec::from_iter(names.iter().map(|it| &**it)).join(" "));
+        Some(format!("{crates};{own}"))
+    });
+    let known = known.unwrap_or_default();
+    quote_spanned!(site=> #private::core::option::Option::Some(#known))
+}
+
+fn with_sources<T>(run: impl FnOnce(&Sources) -> Option<T>) -> Option<T> {
+    SOURCES.with(|sources| run(sources.get_or_init(read).as_ref().ok()?))
 }
 
 /// What counts of a named closure.
@@ -191,17 +234,21 @@ pub(crate) fn text_number(found: &ItemCode, spans: [Span; 2]) -> u64 {
 
 fn read() -> Result<Sources, String> {
     let session = Session::of_this_process().ok_or("the crate's root is no file")?;
-    let (name, out_dir) = (session.crate_name.clone(), session.out_dir.clone());
+    let (name, is_library, out_dir) = (session.crate_name.clone(), session.is_library, session.out_dir.clone());
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let mut folders: Vec<PathBuf> = package.or_else(|| session.root.parent().map(Path::to_owned)).into_iter().collect();
     folders.extend(out_dir);
     // For as long as the compiler runs.
-    let index = Box::leak(Box::new(Index::read(session).map_err(|error| error.to_string())?));
+    let index: &'static Index = Box::leak(Box::new(Index::read(session).map_err(|error| error.to_string())?));
     folders.extend(index.packages());
-    Ok(Sources { name, folders, resolver: Resolver::new(index) })
+    Ok(Sources { name, is_library, folders, index, resolver: Resolver::new(index), upstream: OnceCell::new() })
 }
 
 impl Sources {
+    fn upstream(&self) -> &Upstream {
+        self.upstream.get_or_init(|| self.index.upstream())
+    }
+
     fn reached(&self, place: Position, without: &[String], private: &TokenStream) -> ItemCode {
         // A mistake in the search must not keep a crate from being compiled.
         let reached = catch_unwind(AssertUnwindSafe(|| self.resolver.reach(&place, without)));
@@ -239,6 +286,29 @@ impl Sources {
                 scope: #private::CodeScope::Auto,
                 depends: &[],
                 helpers: #helpers,
+                mark: #mark,
+            }
+        }
+    }
+
+    /// The `Code` of what is reached, all of whose parts are helpers that nothing is said of.
+    fn code_alone(&self, reached: &Reached, private: &TokenStream) -> TokenStream {
+        let (digest, facts) = (&reached.digest, self.facts(reached, |_| Taken::All, private));
+        let (is_whole_crate, mark) = (reached.whole_crate, crate::package::mark());
+        quote_spanned! {Span::mixed_site()=>
+            #private::Code {
+                tokens: [0; 16],
+                facts: &[],
+                version: #private::core::option::Option::None,
+                scope: #private::CodeScope::Auto,
+                depends: &[],
+                helpers: #private::Helpers {
+                    digest: [#(#digest),*],
+                    facts: &[#(#facts),*],
+                    parts: "",
+                    unseen: "",
+                    is_whole_crate: #is_whole_crate,
+                },
                 mark: #mark,
             }
         }
@@ -387,7 +457,7 @@ enum Taken {
 fn taken(part: &Part, place: &Position, reached: &Reached) -> Taken {
     let is_own = match place.sought {
         Sought::Function => part.name.rsplit("::").next() == Some(&place.name) && part.name == reached.parts[0].name,
-        Sought::Item | Sought::Closure => part.why == Why::Function,
+        Sought::Item | Sought::Type | Sought::Closure => part.why == Why::Function,
     };
     if is_own { Taken::Passed } else { Taken::All }
 }

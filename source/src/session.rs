@@ -18,6 +18,8 @@ pub struct Session {
     pub edition: u16,
     /// Whether tests are compiled: `--test`, or `--cfg test`.
     pub test: bool,
+    /// Whether other crates may be compiled against this one: it isn't a program for certain.
+    pub is_library: bool,
     /// Each `--cfg`, without spaces: `unstable`, `feature="simd"`.
     pub cfg: Vec<String>,
     /// The names of each `--extern`.
@@ -84,7 +86,7 @@ impl Session {
         current: &Path,
         out_dir: Option<PathBuf>,
     ) -> Option<Session> {
-        let mut session = Session { edition: 2015, out_dir, ..Session::default() };
+        let mut session = Session { edition: 2015, is_library: true, out_dir, ..Session::default() };
         let mut arguments = expanded(arguments.into_iter().skip(1), current).into_iter();
         while let Some(argument) = arguments.next() {
             if !argument.starts_with('-') {
@@ -97,6 +99,7 @@ impl Session {
                 session.test = true;
             }
         }
+        session.is_library &= !session.test;
         (!session.root.as_os_str().is_empty()).then_some(session)
     }
 
@@ -141,6 +144,7 @@ impl Session {
                 self.cfg.push(cfg);
             }
             "--crate-name" => self.crate_name = value.to_owned(),
+            "--crate-type" => self.is_library = value != "bin",
             "--edition" => self.edition = value.parse().unwrap_or(2015),
             "--extern" => self.library(value),
             _ => {}

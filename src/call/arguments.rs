@@ -29,12 +29,15 @@ pub(super) struct Digesting {
     /// Types that the digests don't tell apart for certain: of arguments keyed by serde, of values behind `dyn`
     /// references, and of type arguments.
     pub(super) types: TypeSequence,
+    /// The names of the type arguments.
+    pub(super) names: Vec<&'static str>,
     pub(super) failure: Option<Error>,
 }
 
 impl Digesting {
     pub(super) fn new(trust: Trust) -> Self {
-        Self { trust, digests: ArgumentDigests::new(), types: TypeSequence::default(), failure: None }
+        let (digests, types) = (ArgumentDigests::new(), TypeSequence::default());
+        Self { trust, digests, types, names: Vec::new(), failure: None }
     }
 
     fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
@@ -62,6 +65,7 @@ impl Digesting {
     fn add_type<T: ?Sized>(&mut self, name: &'static str) {
         self.types.push(type_number::<T>());
         let type_name = type_name::<T>();
+        self.names.push(type_name);
         let lent = || lends_mutably(type_name).then_some("a type that lends mutably, which a hit wouldn't change");
         if let Some(why) = ambiguity(type_name).or_else(lent) {
             let error = || Error::unsupported(format!("type argument `{name}` is `{type_name}`, {why}"));

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use crate::call::arguments::{Arguments, Digesting, MutationCheck, Pass, Trust};
 use crate::call::describe::Description;
 use crate::call::options::Options;
-use crate::digest::{ContentHasher, Digest, SeenFile, TypeSequence, files_seen, type_number};
+use crate::digest::{ContentHasher, Digest, SeenFile, files_seen, type_number, types_seen};
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigests, Function, Key, salted, text_digest, unsalted};
+use crate::key::{ArgumentDigests, CallTypes, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
 
 /// A lazy call: a cached function with its arguments, made by `f::call(…)`, of which nothing is hashed or computed
@@ -204,8 +204,12 @@ impl<A, R> Call<A, R> {
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
         let begin = Instant::now();
-        let ((arguments, mut types), files) = files_seen(|| self.argument_digests(Trust::Claimed))?;
+        let (digested, seen) = types_seen(|| files_seen(|| self.argument_digests(Trust::Claimed)));
+        let (Digesting { digests: mut arguments, mut types, names, .. }, files) = digested?;
         let hashing = begin.elapsed();
+        // Any function pointer of this call was compiled for its types.
+        let of_call = CallTypes { seen: &seen, arguments: &names, compiled: self.digest as usize };
+        self.function.downstream_types(&of_call)?.into_iter().for_each(|argument| arguments.push(argument));
         if let Some(captured) = self.function.captured() {
             types.push(captured);
         }
@@ -225,7 +229,7 @@ impl<A, R> Call<A, R> {
         if !claimed.arguments.iter().any(|argument| argument.claimed) {
             return Ok(());
         }
-        let (verified, _) = self.argument_digests(Trust::Hashed)?;
+        let verified = self.argument_digests(Trust::Hashed)?.digests;
         match claimed
             .arguments
             .iter()
@@ -241,15 +245,15 @@ impl<A, R> Call<A, R> {
         }
     }
 
-    fn argument_digests(&self, trust: Trust) -> Result<(ArgumentDigests, TypeSequence)> {
+    fn argument_digests(&self, trust: Trust) -> Result<Digesting> {
         let mut arguments = Arguments(Pass::Digest(Digesting::new(trust)));
         (self.digest)(&self.arguments, &mut arguments);
         match arguments.0 {
             Pass::Digest(Digesting { failure: Some(error), .. }) => {
                 Err(error.at(format_args!("function `{}`", self.function.path())))
             }
-            Pass::Digest(Digesting { digests, types, .. }) => Ok((digests, types)),
-            Pass::Shallow(_) | Pass::Text { .. } => Ok((ArgumentDigests::new(), TypeSequence::default())),
+            Pass::Digest(digesting) => Ok(digesting),
+            Pass::Shallow(_) | Pass::Text { .. } => Ok(Digesting::new(trust)),
         }
     }
 
@@ -257,7 +261,12 @@ impl<A, R> Call<A, R> {
     /// has them.
     pub(crate) fn outlines(&self) -> &[Description] {
         match self.identity() {
-            Ok(identity) => identity.outlines.get_or_init(|| self.described(true)),
+            Ok(identity) => identity.outlines.get_or_init(|| {
+                let mut described = self.described(true);
+                // What counts of types has no words.
+                described.resize_with(identity.arguments.len(), Description::default);
+                described
+            }),
             Err(_) => &[],
         }
     }
@@ -276,7 +285,7 @@ impl<A, R> Call<A, R> {
     pub(crate) fn argument_texts(&self) -> Vec<String> {
         let known = self.known_identity().and_then(|identity| identity.outlines.get());
         let described = known.cloned().unwrap_or_else(|| self.described(false));
-        described.into_iter().map(|described| described.text).collect()
+        described.into_iter().map(|described| described.text).filter(|text| !text.is_empty()).collect()
     }
 
     /// Runs the function; also returns the name of a by-reference argument that it changed, if it did.

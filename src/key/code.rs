@@ -89,6 +89,16 @@ impl Code {
         Ok(stream.finish())
     }
 
+    /// The digest of the code of a type.
+    ///
+    /// # Errors
+    ///
+    /// Never for what the derive writes down.
+    #[doc(hidden)]
+    pub fn of_type(&'static self) -> Result<Digest> {
+        self.digest()
+    }
+
     /// What the digest is made of, in its order; nothing where there is none.
     pub(crate) fn parts(&'static self) -> Vec<Part> {
         let counted = match self.scope {

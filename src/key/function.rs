@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::{LazyLock, OnceLock, RwLock};
 
+use super::downstream::Upstream;
 use super::path::{folder, is_plain_path, shown_path};
 use super::run_time::{FunctionDigests, RunTime, function_stream};
 use super::{Code, CodePart, CodeScope, Part, object};
@@ -103,6 +104,8 @@ pub struct Definition {
     pub place: Naming,
     /// Its code.
     pub code: &'static Code,
+    /// The crates that are certain not to be made after the function's: see `downstream`. `None` in a program.
+    pub upstream: Option<&'static str>,
     /// `cache_err`
     pub cache_err: bool,
     /// `skip_none`
@@ -305,6 +308,27 @@ impl Function {
 
     pub(crate) fn skips_none(&self) -> bool {
         self.macro_definition().is_some_and(|definition| definition.skip_none)
+    }
+
+    /// What is known of its crate and of those that it uses, and its code; `None` where no crate is made after it.
+    pub(super) fn upstream(&self) -> Option<(Upstream, &'static Code)> {
+        let definition = self.macro_definition()?;
+        Some((Upstream(definition.upstream?), definition.code))
+    }
+
+    /// The names of types that tell it from others of its text.
+    pub(super) fn names_of_types(&self) -> Vec<Cow<'static, str>> {
+        match self.member {
+            None => Vec::new(),
+            Some(Member::Owner(owner, beside)) => {
+                let qualified = beside.of_trait().map(Cow::Owned);
+                [Some(owner.into()), qualified].into_iter().flatten().collect()
+            }
+            // The path of the item itself names no type.
+            Some(Member::Item(place, _) | Member::Around(place, ..)) => {
+                place.find('<').map(|at| place[at..].into()).into_iter().collect()
+            }
+        }
     }
 
     fn macro_definition(&self) -> Option<&Definition> {

@@ -5,6 +5,7 @@
 mod arguments;
 mod builder;
 mod code;
+mod downstream;
 mod fact;
 mod function;
 mod helpers;
@@ -18,6 +19,7 @@ pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
 pub use builder::FunctionBuilder;
 pub(crate) use builder::interned;
 pub use code::{Code, CodeOf, CodeScope, Dependency, HasCode};
+pub(crate) use downstream::CallTypes;
 pub use fact::Fact;
 pub use function::{Definition, Function, Naming, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};

@@ -204,6 +204,7 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, path, before, now } = self;
         match &**path {
+            "" if name.starts_with(CODE) => f.write_str(name)?,
             "" => write!(f, "argument `{name}`")?,
             path if path.starts_with(CODE) => write!(f, "argument `{name}`: {path}")?,
             path if path.starts_with('[') => write!(f, "{name}{path}")?,

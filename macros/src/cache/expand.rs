@@ -267,6 +267,7 @@ impl Expansion<'_> {
         // A given name stands for package and binary, too.
         let mark = if self.options.name.is_some() { package::version() } else { package::mark() };
         let (cache_err, skip_none) = (self.options.cache_err, self.options.skip_none);
+        let upstream = crate::helpers::upstream(self.is_open(), private);
         let site = Span::mixed_site();
         let place = match &self.options.name {
             Some(name) => quote_spanned!(site=> #private::Naming::Named(#name)),
@@ -287,12 +288,18 @@ impl Expansion<'_> {
                     text: 0,
                     place: #place,
                     code: &CODE,
+                    upstream: #upstream,
                     cache_err: #cache_err,
                     skip_none: #skip_none,
                 });
                 (&FUNCTION, &CODE)
             }
         }
+    }
+
+    /// Whether types may stand in its place that its text doesn't name; of a method, `Self` may be one.
+    fn is_open(&self) -> bool {
+        self.names.method || self.turbofish().is_some() || self.arguments.iter().any(|argument| argument.opaque)
     }
 
     fn code(&self) -> TokenStream {

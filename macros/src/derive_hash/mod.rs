@@ -26,7 +26,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             let arms = data.variants.iter().map(|variant| {
                 let (name, text) = (&variant.ident, variant.ident.unraw().to_string());
                 let (pattern, fields) = (pattern(&variant.fields), fields(&variant.fields, &private, "digest"));
-                quote_spanned!(site=> Self::#name #pattern => { hasher.begin_variant_in::<Self>(#package, #text); #fields hasher.end(); })
+                quote_spanned!(site=> Self::#name #pattern => { hasher.begin_variant_in(self, #package, #text); #fields hasher.end(); })
             });
             let words = data.variants.iter().map(|variant| {
                 let (name, pattern) = (&variant.ident, pattern(&variant.fields));
@@ -45,6 +45,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let generics = with_bounds(input, &quote_spanned!(site=> #private::ContentHash));
     let (parameters, arguments, predicates) = generics.split_for_impl();
+    let code = type_code(name, &private);
     Ok(quote_spanned! {site=>
         #[automatically_derived]
         #[allow(unused_imports, clippy::all, clippy::pedantic)]
@@ -55,12 +56,28 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 #body
             }
             #rows
+            #code
 
             fn describe(&self, text: &mut #private::Text) {
                 use #private::probes::*;
                 let _ = &text;
                 #words
             }
+        }
+    })
+}
+
+/// The code of what the type does, for functions of crates that don't see it.
+fn type_code(name: &Ident, private: &TokenStream) -> Option<TokenStream> {
+    let code = crate::helpers::of_type(name, private)?;
+    let path = format!("::{}", name.unraw());
+    Some(quote_spanned! {Span::mixed_site()=>
+        fn type_code(&self) -> #private::core::option::Option<#private::TypeCode> {
+            static CODE: #private::Code = #code;
+            #private::core::option::Option::Some(#private::TypeCode {
+                name: #private::core::concat!("code of `", #private::core::module_path!(), #path, "`"),
+                digest: || CODE.of_type(),
+            })
         }
     })
 }
@@ -99,7 +116,7 @@ fn in_rows(members: &Fields, private: &TokenStream) -> TokenStream {
 fn structure(members: &Fields, private: &TokenStream, method: &str) -> TokenStream {
     let (package, pattern, fields) = (package::mark(), pattern(members), fields(members, private, method));
     quote_spanned! {Span::mixed_site()=>
-        hasher.begin_struct_in::<Self>(#package);
+        hasher.begin_struct_in(self, #package);
         let Self #pattern = *self;
         #fields
         hasher.end();

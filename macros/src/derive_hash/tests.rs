@@ -9,12 +9,12 @@ fn expanded(source: &str) -> String {
 #[test]
 fn fields_count_by_name_and_tuple_fields_by_position() {
     let output = expanded("struct S { a: u8, r#type: u8 }");
-    assert!(output.contains("begin_struct_in::<Self>(\"ndcache-macros@0.1\")"));
+    assert!(output.contains("begin_struct_in(self,\"ndcache-macros@0.1\")"));
     assert!(output.contains("field(\"a\")") && output.contains("field(\"type\")"), "{output}");
     let output = expanded("enum E { A, B(u8, u8), C { x: u8 } }");
     for part in [
-        "begin_variant_in::<Self>(\"ndcache-macros@0.1\",\"A\")",
-        "begin_variant_in::<Self>(\"ndcache-macros@0.1\",\"B\")",
+        "begin_variant_in(self,\"ndcache-macros@0.1\",\"A\")",
+        "begin_variant_in(self,\"ndcache-macros@0.1\",\"B\")",
         "field(\"0\")",
         "field(\"1\")",
         "field(\"x\")",

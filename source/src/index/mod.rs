@@ -9,11 +9,12 @@ mod split;
 mod text;
 mod uses;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::file::File;
-use crate::library::{Libraries, package};
+use crate::library::{Libraries, Upstream, package};
 use crate::reach::{Position, Sought};
 use crate::reads::Reads;
 use crate::session::Session;
@@ -234,6 +235,19 @@ impl Index {
     /// The files of the crate and of those that it uses by path, in the order in which they were read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
+    }
+
+    /// The crates that the crate uses.
+    pub fn upstream(&self) -> Upstream {
+        Libraries::new(&self.crates[OWN as usize].session).upstream()
+    }
+
+    /// The paths of the crate's types and traits, each with the crate's name before it.
+    pub fn types(&self) -> BTreeSet<String> {
+        let name = &self.crates[OWN as usize].session.crate_name;
+        let ids = (0..self.items.len() as ItemId).filter(|&id| self.crate_of(self.item(id)) == OWN);
+        let types = ids.filter(|&id| self.item(id).kind.is_type() || self.item(id).kind == ItemKind::Trait);
+        types.map(|id| format!("{name}::{}", self.path(id))).collect()
     }
 
     /// The folders of the packages whose crates are read beside the crate.

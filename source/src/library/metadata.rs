@@ -38,6 +38,27 @@ pub(super) fn compiled(folder: &Path) -> Vec<Compiled> {
     found.into_iter().map(|(name, hash)| Compiled { name, hash }).collect()
 }
 
+/// The metadata of the crate in `file`, whose name without both ends is `stem`; empty if it can't be read.
+pub(super) fn of(file: &Path, stem: &str) -> Vec<u8> {
+    // A library holds its metadata, too, but they are quicker to read where they lie alone.
+    let alone = fs::read(file.with_file_name(format!("lib{stem}.rmeta")));
+    alone.or_else(|_| fs::read(file)).unwrap_or_default()
+}
+
+/// Whether the metadata hold a name. Its last byte is looked for first, by code that is optimized however this is compiled:
+/// there may be megabytes of them.
+pub(super) fn mention(metadata: &[u8], name: &str) -> bool {
+    let Some(&last) = name.as_bytes().last() else { return true };
+    let (mut at, mut rest) = (0, metadata);
+    while let Ok(skipped @ 1..) = rest.skip_until(last) {
+        at += skipped;
+        if metadata[..at].ends_with(name.as_bytes()) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Everything in the metadata that looks like the hash of a crate.
 pub(super) fn hashes(metadata: &[u8]) -> BTreeSet<String> {
     let (mut found, mut rest) = (BTreeSet::new(), metadata);
@@ -56,6 +77,20 @@ fn is_hash(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_found_anywhere_in_metadata() {
+        for (metadata, expected) in [
+            (&b"ndcache"[..], true),
+            (b"\xff\0ndcache-0123", true),
+            (b"eendcachende ndcach", false),
+            (b"ndcach", false),
+            (b"", false),
+            (b"ndcachndcache", true),
+        ] {
+            assert_eq!(mention(metadata, "ndcache"), expected, "{metadata:?}");
+        }
+    }
 
     #[test]
     fn hashes_stand_anywhere_in_metadata() {

@@ -9,8 +9,7 @@ mod list;
 mod manifest;
 mod metadata;
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -18,6 +17,18 @@ use crate::session::Session;
 use list::DepInfo;
 pub(crate) use manifest::package;
 use metadata::Compiled;
+
+/// The crate that functions are cached with.
+const CACHE: &str = "ndcache";
+
+/// The crates that one uses, by themselves or through others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// What each calls itself, and what the compiled crate calls those that it uses by themselves.
+    pub names: BTreeSet<String>,
+    /// Whether one of them may have cached functions: its metadata speaks of the cache.
+    pub uses_cache: bool,
+}
 
 /// Looks for sources, and remembers which files lie in a folder of compiled crates.
 pub(crate) struct Libraries {
@@ -48,7 +59,7 @@ impl Libraries {
             return None;
         }
         let is_own = self.own_package.as_ref() == Some(&package);
-        let linked = self.linked(file, &stem);
+        let linked = self.linked(file, &stem, &metadata::of(file, &stem));
         let mut libraries = unambiguous(file, &linked);
         if is_own {
             libraries.extend(self.renamed(&linked));
@@ -57,6 +68,7 @@ impl Libraries {
             crate_name: name.to_owned(),
             edition: if is_own { self.own.edition } else { manifest::edition(&package)? },
             test: false,
+            is_library: true,
             // All of a package is compiled with the same features.
             cfg: if is_own { self.own.cfg.clone() } else { Vec::new() },
             is_cfg_open: !is_own,
@@ -74,6 +86,22 @@ impl Libraries {
         })
     }
 
+    /// The crates that the compiled one uses.
+    pub(crate) fn upstream(&mut self) -> Upstream {
+        let names = self.own.externs.iter().cloned().collect();
+        let mut found = Upstream { names, uses_cache: false };
+        for (_, file) in self.own.libraries.clone() {
+            let Some(stem) = stem(&file) else { continue };
+            // What the manifest calls a crate needn't be what the crate calls itself.
+            let name = stem.split('-').next().unwrap_or_default();
+            let metadata = metadata::of(&file, &stem);
+            found.uses_cache |= !is_cache(name) && metadata::mention(&metadata, CACHE);
+            found.names.insert(name.to_owned());
+            found.names.extend(self.linked(&file, &stem, &metadata).into_iter().map(|other| other.name));
+        }
+        found
+    }
+
     /// Crates that the package's manifest calls otherwise than they call themselves.
     fn renamed(&self, linked: &[Compiled]) -> Vec<(String, PathBuf)> {
         let is_linked = |file: &Path| stem(file).is_some_and(|stem| linked.iter().any(|other| other.stem() == stem));
@@ -83,14 +111,11 @@ impl Libraries {
     }
 
     /// The crates that were linked to one: its metadata tells the hash of each.
-    fn linked(&mut self, file: &Path, stem: &str) -> Vec<Compiled> {
+    fn linked(&mut self, file: &Path, stem: &str, metadata: &[u8]) -> Vec<Compiled> {
         let folder = file.parent().map(Path::to_owned).unwrap_or_default();
         let all = self.folders.entry(folder).or_insert_with_key(|folder| Rc::new(metadata::compiled(folder)));
         let all = Rc::clone(all);
-        // A library holds its metadata, too, but they are quicker to read where they lie alone.
-        let alone = fs::read(file.with_file_name(format!("lib{stem}.rmeta")));
-        let Ok(metadata) = alone.or_else(|_| fs::read(file)) else { return Vec::new() };
-        let hashes = metadata::hashes(&metadata);
+        let hashes = metadata::hashes(metadata);
         let is_other = |compiled: &&Compiled| compiled.stem() != stem && hashes.contains(&compiled.hash);
         all.iter().filter(is_other).cloned().collect()
     }
@@ -105,7 +130,7 @@ fn stem(file: &Path) -> Option<String> {
 
 /// This project's own crates: entries keep across its versions, by the version of their format.
 fn is_cache(name: &str) -> bool {
-    matches!(name, "ndcache" | "ndcache_macros" | "ndcache_source")
+    matches!(name, CACHE | "ndcache_macros" | "ndcache_source")
 }
 
 /// Whether Cargo has fetched the sources: it leaves a mark in the folder of a package, or of a repository.

@@ -7,7 +7,7 @@ use super::header::{Implemented, ImplementingType, bounds, signature_steps};
 use super::part::Unseen;
 use super::step::{Node, Step};
 use super::{Resolver, Steps};
-use crate::index::{ItemId, ItemKind};
+use crate::index::{ItemId, ItemKind, OWN};
 use crate::symbol::{Map, Set, Symbol};
 
 /// The most items that are told apart: with more the search ends.
@@ -39,6 +39,8 @@ pub(super) struct Growth<'a> {
     pub(super) roots: Vec<usize>,
     pub(super) unseen: BTreeSet<Unseen>,
     pub(super) signature: Vec<Step>,
+    /// Whether code of other crates may call what their traits ask of the types that count.
+    pub(super) is_lent: bool,
     /// Items that are left out together with what only they lead to.
     without: &'a Set<ItemId>,
     counted: Set<ItemId>,
@@ -57,6 +59,7 @@ impl<'a> Growth<'a> {
             roots: Vec::new(),
             unseen: BTreeSet::new(),
             signature: Vec::new(),
+            is_lent: false,
             without,
             counted: Set::default(),
             any: Map::default(),
@@ -204,6 +207,9 @@ impl<'a> Growth<'a> {
         for &block in listed(&self.resolver.naming, &id).iter().chain(&self.resolver.vague) {
             self.whole(block, Rule::ImplOf, number);
         }
+        if self.is_lent && kind.is_type() {
+            self.lend(id, number);
+        }
         for &block in listed(&self.resolver.by_type, &id) {
             self.calls_in(block, number);
             for &member in self.resolver.index.members_of(block) {
@@ -213,6 +219,20 @@ impl<'a> Growth<'a> {
             }
         }
         self.add_all(self.resolver.calls.of_type(id), Rule::MadeBy, number);
+    }
+
+    /// Each `impl` that names the type and is of a trait that isn't this crate's, though its text may be at hand.
+    fn lend(&mut self, id: ItemId, by: usize) {
+        for &block in listed(&self.resolver.about, &id) {
+            let is_foreign = match self.resolver.headers[&block].implemented {
+                Implemented::Local(implemented) => self.resolver.crate_of(implemented) != OWN,
+                Implemented::Foreign => true,
+                Implemented::Inherent => false,
+            };
+            if is_foreign {
+                self.whole(block, Rule::ImplOf, by);
+            }
+        }
     }
 
     /// For whom a trait without members is implemented may decide by itself which method is meant.

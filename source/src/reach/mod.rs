@@ -153,17 +153,16 @@ impl<'a> Resolver<'a> {
             roots.extend(callers);
         }
         let without = self.left_out(roots[0], without);
-        let reached = self.reached(&roots, &without, position::blocks(self.index, &found, position));
+        let mut growth = Growth::new(self, &roots, &without);
+        growth.is_lent = position.sought == Sought::Type;
+        growth.signature.extend(position::blocks(self.index, &found, position));
+        let reached = self.reached(&roots, &without, growth);
         Ok(Reached { copies: position::copies(self.index, roots[0], position), ..reached })
     }
 
-    /// What `roots` reach, and the blocks that a body declares around what was sought.
-    fn reached(&self, roots: &[ItemId], without: &Set<ItemId>, blocks: Vec<Step>) -> Reached {
-        let Some(types) = self.types_in_sight(roots, without) else {
-            return self.whole_crate(&Growth::new(self, roots, without));
-        };
-        let mut growth = Growth::new(self, roots, without);
-        growth.signature.extend(blocks);
+    /// What `roots` reach, from which `growth` begins.
+    fn reached(&self, roots: &[ItemId], without: &Set<ItemId>, mut growth: Growth<'_>) -> Reached {
+        let Some(types) = self.types_in_sight(roots, without) else { return self.whole_crate(&growth) };
         growth.see(&types);
         if !growth.run() {
             return self.whole_crate(&growth);

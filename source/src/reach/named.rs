@@ -1,5 +1,6 @@
 //! What a path in `depends(…)` names.
 
+use super::grow::Growth;
 use super::header::ImplementingType;
 use super::position::{self, Position};
 use super::{Reached, Resolver};
@@ -60,10 +61,11 @@ impl Resolver<'_> {
             }
             [] => self.missing_member(&found, &segments, roots.is_sought),
             items if items.iter().any(|&id| self.is_marked(id) || self.crate_of(id) != OWN) => Named::Other,
-            items => Named::Unmarked {
-                reached: Box::new(self.reached(items, &Set::default(), Vec::new())),
-                own: digest::items(items.iter().map(|&id| self.content(id)).collect()),
-            },
+            items => {
+                let none = Set::default();
+                let reached = Box::new(self.reached(items, &none, Growth::new(self, items, &none)));
+                Named::Unmarked { reached, own: digest::items(items.iter().map(|&id| self.content(id)).collect()) }
+            }
         }
     }
 

@@ -22,6 +22,9 @@ pub enum Sought {
     Function,
     /// An item of any kind; an `impl` by its keyword.
     Item,
+    /// A type, together with what it does for code that knows it by a trait alone: each `impl` of another crate's trait whose
+    /// header names a type that counts.
+    Type,
     /// A closure behind a literal, as in `call!("name", |x| …)`.
     Closure,
 }
@@ -106,7 +109,7 @@ fn token(index: &Index, file: u32, (from, to): (usize, usize), position: &Positi
     let (file, name) = (&index.files[file as usize], index.symbols.find_name(&position.name));
     let says = |at: usize| match position.sought {
         Sought::Closure => file.tokens[at].kind == TokenKind::Literal && file.text_of(at) == position.name,
-        Sought::Function | Sought::Item => Some(file.symbol(at)) == name,
+        Sought::Function | Sought::Item | Sought::Type => Some(file.symbol(at)) == name,
     };
     let on_line: Vec<usize> = (from..to).filter(|&at| says(at) && file.line(at) == position.line).collect();
     on_line.iter().find(|&&at| file.column(at) == position.column).or(on_line.first()).copied()
@@ -144,6 +147,7 @@ fn is_sought(index: &Index, item: &Item, position: &Position, name: Option<Symbo
             | ItemKind::Trait
             | ItemKind::Macro,
         ) => is_named,
+        (Sought::Type, ItemKind::Struct | ItemKind::Enum) => is_named,
         _ => false,
     }
 }

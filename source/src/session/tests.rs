@@ -85,3 +85,18 @@ fn without_a_file_there_is_no_session() {
 fn a_process_that_compiles_nothing_is_no_session() {
     assert_eq!(Session::of_this_process(), None);
 }
+
+#[test]
+fn a_library_is_what_is_no_program_for_certain() {
+    for (arguments, expected) in [
+        (&["--crate-type", "lib"][..], true),
+        (&["--crate-type=cdylib", "--crate-type=rlib"], true),
+        (&[], true),
+        (&["--crate-type", "bin"], false),
+        (&["--crate-type", "lib", "--test"], false),
+        (&["--cfg", "test"], false),
+    ] {
+        let arguments: Vec<&str> = ["rustc", "src/lib.rs"].iter().chain(arguments).copied().collect();
+        assert_eq!(session(&arguments).unwrap().is_library, expected, "{arguments:?}");
+    }
+}

@@ -7,6 +7,7 @@ use ndarray::{ArrayBase, ArrayRef, Data, Dimension};
 use crate::digest::arrays::array::hash_items;
 use crate::digest::value::Digest;
 use crate::digest::values::hasher::ContentHasher;
+use crate::digest::values::seen_types::TypeCode;
 use crate::digest::values::tag::Tag;
 use crate::digest::values::text::Text;
 
@@ -42,6 +43,12 @@ pub trait ContentHash {
     fn hash_concrete(&self, hasher: &mut ContentHasher) {
         hasher.concrete::<Self>();
         self.content_hash(hasher);
+    }
+
+    /// The code of the type, for functions of crates that don't see it; the derive finds it.
+    #[doc(hidden)]
+    fn type_code(&self) -> Option<TypeCode> {
+        None
     }
 
     /// Whether anything but the end is alike in the streams of all values of this type; of a row of a table see

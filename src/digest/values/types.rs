@@ -2,7 +2,9 @@
 
 use std::any::type_name;
 
+use crate::digest::values::content::ContentHash;
 use crate::digest::values::hasher::{ContentHasher, Head, HeadKind, Name};
+use crate::digest::values::seen_types::{DerivedType, see_concrete, see_derived};
 use crate::digest::values::tag::Tag;
 use crate::digest::values::type_name::{TypeSequence, ambiguity, strip_lifetimes, type_number};
 use crate::error::Error;
@@ -24,13 +26,20 @@ impl ContentHasher {
 
     /// Begins a struct whose type is defined in this package.
     #[doc(hidden)]
-    pub fn begin_struct_in<T: ?Sized>(&mut self, package: &'static str) {
+    pub fn begin_struct_in<T: ContentHash + ?Sized>(&mut self, value: &T, package: &'static str) {
+        self.see_type(value, package);
         self.begin_type::<T>(package, HeadKind::Struct);
     }
 
     /// Begins a variant of an enum that is defined in this package.
     #[doc(hidden)]
-    pub fn begin_variant_in<T: ?Sized>(&mut self, package: &'static str, variant: &'static str) {
+    pub fn begin_variant_in<T: ContentHash + ?Sized>(
+        &mut self,
+        value: &T,
+        package: &'static str,
+        variant: &'static str,
+    ) {
+        self.see_type(value, package);
         self.begin_type::<T>(package, HeadKind::Variant(Name::Static(variant)));
     }
 
@@ -42,8 +51,19 @@ impl ContentHasher {
         if let Some(why) = ambiguity(name) {
             self.fail(Error::unsupported(format!("type `{name}` stands {why}")));
         }
+        if !self.shallow {
+            see_concrete(name);
+        }
         self.tagged_str(Tag::Concrete, &strip_lifetimes(name));
         self.type_itself::<T>();
+    }
+
+    /// Notes the type for who has to know what it does. In a stream for this process alone nobody has to.
+    #[inline]
+    fn see_type<T: ContentHash + ?Sized>(&mut self, value: &T, package: &'static str) {
+        if !self.shallow {
+            see_derived(DerivedType { package, name: type_name::<T>(), code: value.type_code() });
+        }
     }
 
     fn begin_type<T: ?Sized>(&mut self, package: &'static str, kind: HeadKind<'_>) {

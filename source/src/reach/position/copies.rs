@@ -167,6 +167,7 @@ impl CopySearch<'_> {
         match self.position.sought {
             Sought::Closure => file.symbol(at + 1) == Symbol::COMMA && file.symbol(at.wrapping_sub(3)) == Symbol::BANG,
             Sought::Function | Sought::Item => file.symbol(at.wrapping_sub(2)) == Symbol::FN,
+            Sought::Type => matches!(file.symbol(at.wrapping_sub(2)), Symbol::STRUCT | Symbol::ENUM),
         }
     }
 
