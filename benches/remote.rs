@@ -166,7 +166,7 @@ fn compare_requests(server: &Server, rounds: usize) {
         bare.get("f/nothing/no.record");
         each(requests, || bare.get("f/nothing/no.record"))
     };
-    ratio::hold("remote/request of what is absent / bare", Goal::More(150e-6), rounds, ours, bare);
+    ratio::hold("request of what is absent / bare", Goal::More(150e-6), rounds, ours, bare);
 }
 
 /// As fast as a result of 100 MiB may be computed which isn't worth 60 MB a second.
@@ -191,7 +191,7 @@ fn compare_with_computing(server: &Server, rounds: usize) {
     };
     let behind = |folder: &Path| machine(folder, server.url("slow/soon"), Access::ReadOnly);
     let alone = |folder: &Path| Memory::open(folder).expect("a memory");
-    let name = format!("remote/{mib} MiB of 50 ms at 60 MB/s / without a tier");
+    let name = format!("{mib} MiB of 50 ms at 60 MB/s / without a tier");
     ratio::hold(&name, Goal::Times(1.2), rounds, || run(&behind), || run(&alone));
 }
 
@@ -235,7 +235,7 @@ fn compare_many_keys() {
         each(1, || (0..keys).for_each(|n| assert_eq!(memory.eval(quick::call(n)), n)))
     };
     let behind = |memory: MemoryBuilder| memory.tier(Tier::new(Far(Arc::clone(&asked))));
-    let name = format!("remote/{keys} new keys of 5 ms at 30 ms / without a tier");
+    let name = format!("{keys} new keys of 5 ms at 30 ms / without a tier");
     ratio::hold(&name, Goal::More(1.0), 1, || run(&behind), || run(&|memory| memory));
     let asked = asked.load(Ordering::Relaxed);
     assert!((1..=20).contains(&asked), "a tier was asked {asked} times for {keys} results of a faster function");
@@ -333,7 +333,7 @@ fn compare_with_a_busy_server() {
             }
         })
     };
-    let name = format!("remote/{processes} processes behind a busy server / without a tier");
+    let name = format!("{processes} processes behind a busy server / without a tier");
     let rounds = if ratio::is_test() { 1 } else { 3 };
     ratio::hold(
         &name,
@@ -344,7 +344,7 @@ fn compare_with_a_busy_server() {
     );
     let [served, refused] = [&server.served, &server.refused].map(|count| count.load(Ordering::Relaxed));
     let longest = longest.into_inner();
-    println!("remote/{served} requests served, {refused} refused; the server was left alone for at most {longest} s");
+    println!("{served} requests served, {refused} refused; the server was left alone for at most {longest} s");
     assert!(served > 0 && longest <= 2, "a server that asked for a second was left alone for {longest} s");
 }
 
@@ -386,7 +386,7 @@ fn expect_little_memory(server: &Server) {
     let receiver = machine(second.path(), url(), Access::ReadOnly);
     let fetched = memory_of(|| assert_eq!(receiver.pull(&Filter::default()).expect("fetched").moved, 1));
     for (what, bytes) in [("sent", sent), ("fetched", fetched)] {
-        println!("remote/{mib} MiB {what}: {:.1} MiB of memory", bytes as f64 / f64::from(1 << 20));
+        println!("{mib} MiB {what}: {:.1} MiB of memory", bytes as f64 / f64::from(1 << 20));
         assert!(bytes <= MEMORY_MAX, "{what}: {bytes} bytes of memory, expected at most {MEMORY_MAX}");
     }
 }
@@ -409,13 +409,13 @@ fn main() {
     let words = (mib << 20) / size_of::<f64>();
     compare_with_curl(server, "", words, |fetch, curl| {
         let goal = Goal::Times(1.0 / 0.85);
-        ratio::hold(&format!("remote/{mib} MiB, wall / curl"), goal, rounds, || fetch().0, || curl().0);
+        ratio::hold(&format!("{mib} MiB, wall / curl"), goal, rounds, || fetch().0, || curl().0);
         let goal = Goal::Times(1.2);
-        ratio::hold(&format!("remote/{mib} MiB, processor / curl"), goal, rounds, || fetch().1, || curl().1);
+        ratio::hold(&format!("{mib} MiB, processor / curl"), goal, rounds, || fetch().1, || curl().1);
     });
     compare_with_curl(server, "slow/", words, |fetch, curl| {
         let goal = Goal::Times(1.0 / 2.5);
-        ratio::hold(&format!("remote/{mib} MiB at 60 MB/s, wall / curl"), goal, rounds, || fetch().0, || curl().0);
+        ratio::hold(&format!("{mib} MiB at 60 MB/s, wall / curl"), goal, rounds, || fetch().0, || curl().0);
     });
     compare_with_computing(server, rounds);
     compare_many_keys();

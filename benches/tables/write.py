@@ -23,6 +23,13 @@ def time(seconds):
             return f"{seconds / unit:.3g} {name}" if abs(seconds) < 1000 * unit else f"{seconds / unit:.0f} {name}"
 
 
+def more(seconds):
+    """A difference of two times: `+23.6 ns`, `-1.96 s`."""
+    if abs(seconds) < 1e-6:
+        return f"{seconds * 1e9:+.1f} ns"
+    return f"{'-' if seconds < 0 else '+'}{time(abs(seconds))}"
+
+
 def cells(row):
     """What a row is about, the goal, and the cell of this machine: best and median, and whether the best meets the goal."""
     about = (row["what"], row.get("against", ""))
@@ -31,7 +38,7 @@ def cells(row):
     pairs = [row["best"], row["median"]]
     kind, limit = row["goal"]["kind"], row["goal"]["limit"]
     if kind == "more":
-        values, words = [ours - bare for ours, bare in pairs], lambda value: f"{value * 1e9:+.1f} ns"
+        values, words = [ours - bare for ours, bare in pairs], more
     elif kind == "seconds":
         values, words = [ours for ours, _ in pairs], time
     else:

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use ndcache_source::{
-    Copies, Fact, Index, Named, Part, Position, Reached, Resolver, Session, Sought, Unseen, Upstream, Why,
+    Copies, Fact, Index, Named, Part, Position, Reached, Resolver, Session, Sought, Unseen, UpstreamCrates, Why,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -26,7 +26,7 @@ struct Sources {
     index: &'static Index,
     resolver: Resolver<'static>,
     /// Read where it is asked for: the compiler's files of all crates that are used are searched for it.
-    upstream: OnceCell<Upstream>,
+    upstream: OnceCell<UpstreamCrates>,
 }
 
 thread_local! {
@@ -245,7 +245,7 @@ fn read() -> Result<Sources, String> {
 }
 
 impl Sources {
-    fn upstream(&self) -> &Upstream {
+    fn upstream(&self) -> &UpstreamCrates {
         self.upstream.get_or_init(|| self.index.upstream())
     }
 

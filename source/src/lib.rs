@@ -26,6 +26,6 @@ mod symbol;
 
 pub use error::Error;
 pub use index::Index;
-pub use library::Upstream;
+pub use library::UpstreamCrates;
 pub use reach::{Copies, Fact, Named, Part, Position, Reached, Resolver, Sought, Unseen, Why};
 pub use session::Session;

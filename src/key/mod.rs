@@ -5,7 +5,6 @@
 mod arguments;
 mod builder;
 mod code;
-mod downstream;
 mod fact;
 mod function;
 mod helpers;
@@ -19,8 +18,8 @@ pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
 pub use builder::FunctionBuilder;
 pub(crate) use builder::interned;
 pub use code::{Code, CodeOf, CodeScope, Dependency, HasCode};
-pub(crate) use downstream::CallTypes;
 pub use fact::Fact;
+pub(crate) use function::CallTypes;
 pub use function::{Definition, Function, Naming, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};

@@ -154,7 +154,16 @@ impl Recorder {
         });
         let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
         let gone = gone.map(|old| Difference::new(&old.name, old.text(), NONE));
-        changed.chain(gone).collect()
+        let mut found: Vec<Difference> = changed.chain(gone).collect();
+        // Where a type is another one, its code is, too: that isn't worth a word.
+        let is_new_type = |name: &str| {
+            name.starts_with(CODE)
+                && !(before.iter().any(|old| old.name == name) && now.iter().any(|argument| argument.name == name))
+        };
+        if found.iter().any(|difference| !is_new_type(&difference.name)) {
+            found.retain(|difference| !is_new_type(&difference.name));
+        }
+        found
     }
 
     /// How an argument differs from the stored one: part by part, where its parts are known.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::file::File;
-use crate::library::{Libraries, Upstream, package};
+use crate::library::{Libraries, UpstreamCrates, package};
 use crate::reach::{Position, Sought};
 use crate::reads::Reads;
 use crate::session::Session;
@@ -238,7 +238,7 @@ impl Index {
     }
 
     /// The crates that the crate uses.
-    pub fn upstream(&self) -> Upstream {
+    pub fn upstream(&self) -> UpstreamCrates {
         Libraries::new(&self.crates[OWN as usize].session).upstream()
     }
 

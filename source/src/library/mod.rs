@@ -23,7 +23,7 @@ const CACHE: &str = "ndcache";
 
 /// The crates that one uses, by themselves or through others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
+pub struct UpstreamCrates {
     /// What each calls itself, and what the compiled crate calls those that it uses by themselves.
     pub names: BTreeSet<String>,
     /// Whether one of them may have cached functions: its metadata speaks of the cache.
@@ -87,9 +87,9 @@ impl Libraries {
     }
 
     /// The crates that the compiled one uses.
-    pub(crate) fn upstream(&mut self) -> Upstream {
+    pub(crate) fn upstream(&mut self) -> UpstreamCrates {
         let names = self.own.externs.iter().cloned().collect();
-        let mut found = Upstream { names, uses_cache: false };
+        let mut found = UpstreamCrates { names, uses_cache: false };
         for (_, file) in self.own.libraries.clone() {
             let Some(stem) = stem(&file) else { continue };
             // What the manifest calls a crate needn't be what the crate calls itself.

@@ -55,6 +55,39 @@ fn a_changed_member_changes_the_digest_of_its_impl() {
     assert_eq!(digest(ITEMS), digest(&ITEMS.replace("static TABLE: u8 = deep()", "static TABLE: u8 = 1")));
 }
 
+const LENT: &str = "struct Ridge(Part);
+struct Part;
+impl algo::Model for Ridge { fn predict(&self) -> u8 { helper() } }
+impl algo::Scale for Part { fn scale(&self) -> u8 { deep() } }
+impl Own for Ridge { fn own(&self) -> u8 { unused() } }
+impl Ridge { fn inherent(&self) -> u8 { unused() } }
+trait Own { fn own(&self) -> u8; }
+fn helper() -> u8 { 1 }
+fn deep() -> u8 { 1 }
+fn unused() -> u8 { 1 }
+";
+
+#[test]
+fn a_type_that_is_lent_brings_the_impls_of_other_crates_traits() {
+    let lent = |text: &str| reach(text, 1, "Ridge", Sought::Type);
+    let expected = [
+        "<impl algo::Model for Ridge>",
+        "<impl algo::Model for Ridge>::predict",
+        "<impl algo::Scale for Part>",
+        "<impl algo::Scale for Part>::scale",
+        "Part",
+        "deep",
+        "helper",
+    ];
+    let found = lent(LENT);
+    assert_eq!(names(&found), expected);
+    for (edit, is_counted) in [("helper", true), ("deep", true), ("unused", false)] {
+        let edited = LENT.replace(&format!("fn {edit}() -> u8 {{ 1 }}"), &format!("fn {edit}() -> u8 {{ 2 }}"));
+        assert_eq!(lent(&edited).digest != found.digest, is_counted, "{edit}");
+    }
+    assert_ne!(lent(&LENT.replace("Ridge(Part)", "Ridge(Part, u8)")).digest, found.digest);
+}
+
 const CLOSURE: &str = r#"use ndcache::call;
 struct Filter(u8);
 impl Filter { fn apply(&self) -> u8 { taps() } fn unused(&self) {} }

@@ -40,9 +40,9 @@ thread_local! {
 }
 
 /// Puts back, in a panic too, what an outer call had collected: hashing one call's arguments may hash those of another.
-struct Outer(Option<SeenTypes>);
+struct OuterTypes(Option<SeenTypes>);
 
-impl Drop for Outer {
+impl Drop for OuterTypes {
     fn drop(&mut self) {
         let _ = SEEN.try_with(|seen| seen.replace(self.0.take()));
     }
@@ -51,7 +51,7 @@ impl Drop for Outer {
 /// Hashes arguments by `hash`, and returns the types in them.
 pub(crate) fn types_seen<T>(hash: impl FnOnce() -> T) -> (T, SeenTypes) {
     let begun = SEEN.try_with(|seen| seen.replace(Some(SeenTypes::default())));
-    let _outer = Outer(begun.ok().flatten());
+    let _outer = OuterTypes(begun.ok().flatten());
     let value = hash();
     let seen = SEEN.try_with(|seen| seen.borrow_mut().take());
     (value, seen.ok().flatten().unwrap_or_default())

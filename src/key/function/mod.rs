@@ -1,20 +1,23 @@
 //! A cached function: its path, its code, and the folder of its entries.
 
-use std::any::{TypeId, type_name};
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher};
-use std::sync::{LazyLock, OnceLock, RwLock};
+mod downstream;
+mod member;
 
-use super::downstream::Upstream;
+use std::any::TypeId;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::OnceLock;
+
 use super::path::{folder, is_plain_path, shown_path};
 use super::run_time::{FunctionDigests, RunTime, function_stream};
 use super::{Code, CodePart, CodeScope, Part, object};
-use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
+use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes};
 use crate::error::{Error, Result};
-use crate::threads::fork::ForkMutex;
 use crate::threads::found_once;
+pub(crate) use downstream::CallTypes;
+use downstream::Upstream;
+use member::{CapturedTypes, ClosureType, Member};
+pub use member::{called, member, within};
 
 /// Identifies a cached function; `f::function()` returns it.
 ///
@@ -42,46 +45,6 @@ enum FunctionOrigin {
     Macro(Definition),
     /// The program, while it runs.
     RunTime(RunTime),
-}
-
-/// What tells apart the functions that share one definition, as methods of several types do.
-#[derive(Clone, Copy)]
-enum Member {
-    /// A method: the name of `Self`, and a closure beside it, whose type tells the trait of a trait's method, too.
-    Owner(&'static str, ClosureType),
-    /// The item of a `call!`.
-    Item(&'static str, u64),
-    /// What a named closure stands in, the type of a closure there, and what it captures.
-    Around(&'static str, u64, CapturedTypes),
-}
-
-/// The type of a closure beside a method, by name and by number.
-#[derive(Clone, Copy)]
-struct ClosureType(&'static str, u64);
-
-impl ClosureType {
-    /// `<Type as Trait<u8>>` where the method is one that a trait provides.
-    ///
-    /// Only such a method's closure is named after the type and the trait: an inherent one's is named after the type, or
-    /// after the module of its `impl`.
-    fn of_trait(self) -> Option<String> {
-        let name = strip_lifetimes(self.0);
-        let method = name.strip_suffix("::{{closure}}")?;
-        let (qualified, _) = method.rsplit_once("::")?;
-        (qualified.starts_with('<') && qualified.contains(" as ")).then(|| qualified.to_owned())
-    }
-}
-
-/// The type of all that a named closure captures, by name and by number.
-#[derive(Clone, Copy)]
-struct CapturedTypes(&'static str, u64);
-
-impl Member {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Owner(name, _) | Self::Item(name, _) | Self::Around(name, ..) => name,
-        }
-    }
 }
 
 /// How many result types a function remembers the digest of; a generic one may have more.
@@ -311,24 +274,14 @@ impl Function {
     }
 
     /// What is known of its crate and of those that it uses, and its code; `None` where no crate is made after it.
-    pub(super) fn upstream(&self) -> Option<(Upstream, &'static Code)> {
+    fn upstream(&self) -> Option<(Upstream, &'static Code)> {
         let definition = self.macro_definition()?;
         Some((Upstream(definition.upstream?), definition.code))
     }
 
     /// The names of types that tell it from others of its text.
-    pub(super) fn names_of_types(&self) -> Vec<Cow<'static, str>> {
-        match self.member {
-            None => Vec::new(),
-            Some(Member::Owner(owner, beside)) => {
-                let qualified = beside.of_trait().map(Cow::Owned);
-                [Some(owner.into()), qualified].into_iter().flatten().collect()
-            }
-            // The path of the item itself names no type.
-            Some(Member::Item(place, _) | Member::Around(place, ..)) => {
-                place.find('<').map(|at| place[at..].into()).into_iter().collect()
-            }
-        }
+    fn names_of_types(&self) -> Vec<Cow<'static, str>> {
+        self.member.map_or_else(Vec::new, Member::types)
     }
 
     fn macro_definition(&self) -> Option<&Definition> {
@@ -431,77 +384,4 @@ impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Function({})", self.path())
     }
-}
-
-/// The method `base` of the type `T`, beside which the closure `_here` stands.
-#[must_use]
-pub fn member<T: ?Sized, F>(base: &'static Function, _here: &F) -> &'static Function {
-    of_type::<F>(base, |name, number| Member::Owner(type_name::<T>(), ClosureType(name, number)))
-}
-
-/// The function `base` as the item that a `call!` names.
-///
-/// Only a zero-sized value says by its type what is called. A value with a size can be called too, through what it
-/// derefs to, and other values of its type may lead elsewhere: it is named as a reference, which `check_name` refuses.
-#[must_use]
-pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
-    if size_of::<F>() == 0 { of_type::<F>(base, Member::Item) } else { of_type::<&F>(base, Member::Item) }
-}
-
-/// The named closure `base` in the function in which the closure `_here` stands.
-///
-/// The name of a closure has module, type, trait and type arguments of all that it stands in. Closures around it are left out
-/// of the name, since those of one function share theirs. What is captured counts by its type, too: the values of several may
-/// count alike, as their `None` does.
-#[must_use]
-pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'static Function {
-    of_type::<F>(base, |name, number| {
-        let place = name.trim_end_matches("::{{closure}}");
-        Member::Around(place, number, CapturedTypes(type_name::<C>(), type_number::<C>()))
-    })
-}
-
-/// The function of `base` for the type `T`; made once, and kept while the process runs.
-#[inline]
-fn of_type<T: ?Sized>(base: &'static Function, member: fn(&'static str, u64) -> Member) -> &'static Function {
-    let id = typeid::of::<T>();
-    match base.first.get() {
-        Some(&(first, function)) if first == id => function,
-        _ => interned(base, id, || member(type_name::<T>(), type_number::<T>())),
-    }
-}
-
-type MemberFunctions = HashMap<(usize, TypeId), &'static Function, BuildHasherDefault<DefaultHasher>>;
-
-/// The functions that each type was given; nobody waits for it: another thread may have held it when this process was
-/// forked. A function that isn't found here is looked for among those that were made.
-static MEMBERS: RwLock<MemberFunctions> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
-
-fn interned(base: &'static Function, id: TypeId, member: impl FnOnce() -> Member) -> &'static Function {
-    let of = (std::ptr::from_ref(base).addr(), id);
-    match MEMBERS.try_read().ok().and_then(|members| members.get(&of).copied()) {
-        Some(function) => function,
-        None => made(base, id, of, member),
-    }
-}
-
-#[cold]
-fn made(
-    base: &'static Function,
-    id: TypeId,
-    of: (usize, TypeId),
-    member: impl FnOnce() -> Member,
-) -> &'static Function {
-    static MADE: LazyLock<ForkMutex<MemberFunctions>> = LazyLock::new(ForkMutex::default);
-    // A function that was made at run time is of no type.
-    let Some(&definition) = base.macro_definition() else { return base };
-    let make = || Box::leak(Box::new(Function { member: Some(member()), ..Function::new(definition) })) as &_;
-    let mut made = MADE.lock();
-    let function = *made.entry(of).or_insert_with(make);
-    if let Ok(mut members) = MEMBERS.try_write() {
-        members.insert(of, function);
-    }
-    // If another thread was faster, with another type, this one is found in the table only.
-    let _ = base.first.set((id, function));
-    function
 }

@@ -6,10 +6,11 @@
 //! function's. There `#[derive(ContentHash)]` expands, and finds the type's code as `#[cache]` does. A type without the derive
 //! counts by the build of the program.
 
-use super::function::Function;
-use super::{ArgumentDigest, CodeScope, object};
+use super::Function;
 use crate::digest::{Digest, SeenTypes};
 use crate::error::Result;
+use crate::key::object;
+use crate::key::{ArgumentDigest, CodeScope};
 
 /// The argument under which the build counts.
 const BUILD: &str = "code of the program";
