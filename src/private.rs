@@ -10,8 +10,8 @@ pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, Text, TypeCode, arrays_hashed};
 pub use crate::error::Result;
 pub use crate::key::{
-    Code, CodeOf, CodeScope, Definition, Dependency, Fact, Function, HasCode, HelperFact, Helpers, Naming, called,
-    member, within,
+    Code, CodeOf, CodeScope, Definition, Dependency, Fact, Function, HasCode, HelperFact, Helpers, Naming, Upstream,
+    called, member, within,
 };
 pub use crate::memory::ambient;
 pub use crate::payload::{

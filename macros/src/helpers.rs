@@ -113,23 +113,30 @@ pub(crate) fn of_type(name: &Ident, private: &TokenStream) -> Option<TokenStream
     })
 }
 
-/// The expression of type `Option<&str>` that says what isn't made after this crate for certain: the crates that it uses and,
-/// behind a `;`, itself; for a function that is called with `any` types the crate's own types stand there, as a program beside
-/// a library may have its name. `None` in a program, which no crate is made after.
-pub(crate) fn upstream(any: bool, private: &TokenStream) -> TokenStream {
+/// The expression of type `Option<Upstream>`: which crates aren't made after this one for certain. `None` in a program, which
+/// no crate is made after. `hides_types` says that the key doesn't see the types in some argument.
+pub(crate) fn upstream(hides_types: bool, private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site();
     let is_library = || Session::of_this_process().is_some_and(|session| session.is_library);
     if !proc_macro::is_available() || !with_sources(|sources| Some(sources.is_library)).unwrap_or_else(is_library) {
         return quote_spanned!(site=> #private::core::option::Option::None);
     }
     let known = with_sources(|sources| {
-        let own = if any { sources.index.types() } else { BTreeSet::from([sources.name.clone()]) };
-        let [crates, own] =
-            [&sources.upstream().names, &own].map(|names| Vec::from_iter(names.iter().map(|it| &**it)).join(" "));
-        Some(format!("{crates};{own}"))
+        let upstream = sources.upstream();
+        let types = if upstream.has_namesake { sources.index.types() } else { BTreeSet::new() };
+        let [crates, types] =
+            [&upstream.names, &types].map(|names| Vec::from_iter(names.iter().map(|it| &**it)).join(" "));
+        Some((crates, sources.name.clone(), types))
     });
-    let known = known.unwrap_or_default();
-    quote_spanned!(site=> #private::core::option::Option::Some(#known))
+    let (crates, own, types) = known.unwrap_or_default();
+    quote_spanned! {site=>
+        #private::core::option::Option::Some(#private::Upstream {
+            crates: #crates,
+            own: #own,
+            types: #types,
+            hides_types: #hides_types,
+        })
+    }
 }
 
 fn with_sources<T>(run: impl FnOnce(&Sources) -> Option<T>) -> Option<T> {

@@ -51,7 +51,7 @@ pub(crate) use values::hasher::Row;
 pub(crate) use values::outline::by_serde::serialized;
 pub(crate) use values::outline::{CUT, Leaf, PartStep};
 pub use values::seen_types::TypeCode;
-pub(crate) use values::seen_types::{SeenTypes, types_seen};
+pub(crate) use values::seen_types::{DerivedType, SeenTypes, types_seen};
 pub(crate) use values::shallow::PlainKey;
 pub use values::text::Text;
 pub(crate) use values::text::escaped;

@@ -20,7 +20,7 @@ pub(crate) use builder::interned;
 pub use code::{Code, CodeOf, CodeScope, Dependency, HasCode};
 pub use fact::Fact;
 pub(crate) use function::CallTypes;
-pub use function::{Definition, Function, Naming, called, member, within};
+pub use function::{Definition, Function, Naming, Upstream, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};
 pub(crate) use path::folder;

@@ -14,6 +14,7 @@ use super::parse::{Options, UnparsedFunction};
 use crate::code::{cargo_variable, method_constant};
 use crate::ident::rewritten;
 use crate::package;
+use crate::tokens::mentions;
 
 pub(super) fn expand(
     options: &Options,
@@ -267,7 +268,7 @@ impl Expansion<'_> {
         // A given name stands for package and binary, too.
         let mark = if self.options.name.is_some() { package::version() } else { package::mark() };
         let (cache_err, skip_none) = (self.options.cache_err, self.options.skip_none);
-        let upstream = crate::helpers::upstream(self.is_open(), private);
+        let upstream = crate::helpers::upstream(self.hides_types(), private);
         let site = Span::mixed_site();
         let place = match &self.options.name {
             Some(name) => quote_spanned!(site=> #private::Naming::Named(#name)),
@@ -297,9 +298,12 @@ impl Expansion<'_> {
         }
     }
 
-    /// Whether types may stand in its place that its text doesn't name; of a method, `Self` may be one.
-    fn is_open(&self) -> bool {
-        self.names.method || self.turbofish().is_some() || self.arguments.iter().any(|argument| argument.opaque)
+    /// Whether an ignored argument may hold values of types that nothing tells of: to ignore a value isn't to ignore what its
+    /// type does.
+    fn hides_types(&self) -> bool {
+        let is_any =
+            |argument: &Parameter| argument.typed.as_ref().is_some_and(|(_, ty)| mentions(ty.to_token_stream(), "dyn"));
+        self.arguments.iter().any(|argument| argument.ignored && is_any(argument))
     }
 
     fn code(&self) -> TokenStream {

@@ -230,7 +230,7 @@ impl Lazy<'_> {
         let Lazy { text, code, place, function, body, output, before, captures } = self;
         let site = Span::mixed_site();
         let (package, mark) = (cargo_variable("CARGO_PKG_NAME", private), crate::package::mark());
-        let upstream = crate::helpers::upstream(true, private);
+        let upstream = crate::helpers::upstream(false, private);
         let locals: Vec<&Ident> = captures.iter().map(|capture| &capture.local).collect();
         let values = captures.iter().map(|capture| match &capture.ty {
             Some(ty) => {

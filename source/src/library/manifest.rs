@@ -9,6 +9,26 @@ pub(crate) fn package(file: &Path) -> Option<PathBuf> {
     folder.canonicalize().ok()
 }
 
+/// The names of the package's programs, as crates: binaries, examples, tests and benchmarks. Those of files in the usual
+/// places, and each name that the manifest gives; what is no program's among these does no harm.
+pub(super) fn programs(package: &Path) -> Vec<String> {
+    let text = fs::read_to_string(package.join("Cargo.toml")).unwrap_or_default();
+    let named = text.lines().filter_map(|line| line.split_once('=')).filter(|(key, _)| key.trim() == "name");
+    let mut named: Vec<String> = named
+        .map(|(_, name)| name.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned())
+        .collect();
+    // The first is the package's: of its program only where that has a file.
+    let own = if named.is_empty() { String::new() } else { named.remove(0) };
+    if package.join("src/main.rs").is_file() {
+        named.push(own);
+    }
+    for folder in ["src/bin", "examples", "tests", "benches"] {
+        let files = fs::read_dir(package.join(folder)).into_iter().flatten().flatten();
+        named.extend(files.filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned())));
+    }
+    named.into_iter().map(|name| name.replace('-', "_")).collect()
+}
+
 /// The edition of the package in that folder; `None` if its manifest, or that of its workspace, doesn't tell.
 pub(super) fn edition(package: &Path) -> Option<u16> {
     let text = fs::read_to_string(package.join("Cargo.toml")).ok()?;
@@ -59,6 +79,25 @@ fn said(text: &str, name: &str) -> EditionField {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_are_found_by_their_files_and_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("Cargo.toml", "[package]\nname = \"a-b\" # its own\n\n[[bin]]\nname='other-one'\n");
+        write("src/lib.rs", "");
+        assert_eq!(programs(folder.path()), ["other_one"]);
+        write("src/main.rs", "");
+        write("src/bin/tool/main.rs", "");
+        write("examples/rand.rs", "");
+        let mut found = programs(folder.path());
+        found.sort_unstable();
+        assert_eq!(found, ["a_b", "other_one", "rand", "tool"]);
+    }
 
     #[test]
     fn editions_of_manifests_are_read() {

@@ -28,6 +28,8 @@ pub struct UpstreamCrates {
     pub names: BTreeSet<String>,
     /// Whether one of them may have cached functions: its metadata speaks of the cache.
     pub uses_cache: bool,
+    /// Whether a program of the package has the name of the crate.
+    pub has_namesake: bool,
 }
 
 /// Looks for sources, and remembers which files lie in a folder of compiled crates.
@@ -89,7 +91,7 @@ impl Libraries {
     /// The crates that the compiled one uses.
     pub(crate) fn upstream(&mut self) -> UpstreamCrates {
         let names = self.own.externs.iter().cloned().collect();
-        let mut found = UpstreamCrates { names, uses_cache: false };
+        let mut found = UpstreamCrates { names, uses_cache: false, has_namesake: false };
         for (_, file) in self.own.libraries.clone() {
             let Some(stem) = stem(&file) else { continue };
             // What the manifest calls a crate needn't be what the crate calls itself.
@@ -98,6 +100,11 @@ impl Libraries {
             found.uses_cache |= !is_cache(name) && metadata::mention(&metadata, CACHE);
             found.names.insert(name.to_owned());
             found.names.extend(self.linked(&file, &stem, &metadata).into_iter().map(|other| other.name));
+        }
+        // A name that a program has, too, says nothing.
+        for program in self.own_package.iter().flat_map(|package| manifest::programs(package)) {
+            found.names.remove(&program);
+            found.has_namesake |= program == self.own.crate_name;
         }
         found
     }

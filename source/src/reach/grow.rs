@@ -221,17 +221,24 @@ impl<'a> Growth<'a> {
         self.add_all(self.resolver.calls.of_type(id), Rule::MadeBy, number);
     }
 
-    /// Each `impl` that names the type and is of a trait that isn't this crate's, though its text may be at hand.
+    /// What code that doesn't see the type may call of it: each `impl` that names it and is of another crate's trait, though
+    /// the trait's text may be at hand. Of what is sought, `impl`s of this crate's traits, too: a generic type beside it may
+    /// be bound by one.
     fn lend(&mut self, id: ItemId, by: usize) {
-        for &block in listed(&self.resolver.about, &id) {
-            let is_foreign = match self.resolver.headers[&block].implemented {
-                Implemented::Local(implemented) => self.resolver.crate_of(implemented) != OWN,
+        let resolver = self.resolver;
+        let is_sought = self.grown[by].rule == Rule::Function;
+        for &block in listed(&resolver.about, &id) {
+            let is_lent = match resolver.headers[&block].implemented {
+                Implemented::Local(implemented) => is_sought || resolver.crate_of(implemented) != OWN,
                 Implemented::Foreign => true,
                 Implemented::Inherent => false,
             };
-            if is_foreign {
+            if is_lent {
                 self.whole(block, Rule::ImplOf, by);
             }
+        }
+        for &block in &resolver.indirect {
+            self.whole(block, Rule::ImplOf, by);
         }
     }
 

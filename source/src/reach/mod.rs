@@ -21,7 +21,7 @@ use header::{Header, Implemented, ImplementingType};
 use step::{Node, Step};
 
 use crate::digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::facts::{self, Passed};
 use crate::index::{CrateId, Declared, Index, ItemId, ItemKind, OWN, ScopeId, declared};
 use crate::names::{PathResolver, PathTarget};
@@ -49,6 +49,8 @@ pub struct Resolver<'a> {
     naming: Map<ItemId, Vec<ItemId>>,
     /// `impl`s of other crates' traits that may be for any type of this crate.
     vague: Vec<ItemId>,
+    /// `impl`s of traits of crates that are followed, whose headers don't say by a path which types they are for.
+    indirect: Vec<ItemId>,
     /// Every `impl` by the types and traits that its header names.
     about: Map<ItemId, Vec<ItemId>>,
     /// What `use` gives another name, by that name: the names of its path.
@@ -83,6 +85,7 @@ impl<'a> Resolver<'a> {
             by_foreign: Map::default(),
             naming: Map::default(),
             vague: Vec::new(),
+            indirect: Vec::new(),
             renamed: crate::index::renamed(index),
             about: Map::default(),
             unknown: Map::default(),
@@ -112,7 +115,11 @@ impl<'a> Resolver<'a> {
             ImplementingType::Open => {}
         }
         match header.implemented {
-            Implemented::Local(implemented) => self.by_trait.entry(implemented).or_default().push(id),
+            Implemented::Local(implemented) => {
+                self.by_trait.entry(implemented).or_default().push(id);
+                let is_indirect = header.is_vague || !header.unknown.is_empty();
+                self.indirect.extend((is_indirect && self.crate_of(implemented) != OWN).then_some(id));
+            }
             Implemented::Foreign => {
                 for &name in &header.foreign {
                     self.by_foreign.entry(name).or_default().push(id);
@@ -148,6 +155,10 @@ impl<'a> Resolver<'a> {
     /// Returns an error when nothing that is sought, and no macro call that could make it, stands at the position.
     pub fn reach(&self, position: &Position, without: &[String]) -> Result<Reached> {
         let found = position::roots(self.index, &self.items_by_file, position)?;
+        if position.sought == Sought::Type && !found.is_sought {
+            // Which `impl`s are for a type that a macro makes no text tells.
+            return Err(Error::nowhere(&position.file, position.line, &position.name));
+        }
         let mut roots = found.items.clone();
         while let Some(callers) = position::callers(self.index, &roots).filter(|_| !found.is_sought) {
             roots.extend(callers);

@@ -22,8 +22,8 @@ pub enum Sought {
     Function,
     /// An item of any kind; an `impl` by its keyword.
     Item,
-    /// A type, together with what it does for code that knows it by a trait alone: each `impl` of another crate's trait whose
-    /// header names a type that counts.
+    /// A type, together with what it does for code that knows it by a trait alone: each `impl` of a trait whose header names
+    /// it, and each of another crate's trait whose header names a type that counts. One that a macro makes isn't found.
     Type,
     /// A closure behind a literal, as in `call!("name", |x| …)`.
     Closure,

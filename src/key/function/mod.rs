@@ -15,7 +15,7 @@ use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes}
 use crate::error::{Error, Result};
 use crate::threads::found_once;
 pub(crate) use downstream::CallTypes;
-use downstream::Upstream;
+pub use downstream::Upstream;
 use member::{CapturedTypes, ClosureType, Member};
 pub use member::{called, member, within};
 
@@ -68,7 +68,7 @@ pub struct Definition {
     /// Its code.
     pub code: &'static Code,
     /// The crates that are certain not to be made after the function's: see `downstream`. `None` in a program.
-    pub upstream: Option<&'static str>,
+    pub upstream: Option<Upstream>,
     /// `cache_err`
     pub cache_err: bool,
     /// `skip_none`
@@ -276,7 +276,7 @@ impl Function {
     /// What is known of its crate and of those that it uses, and its code; `None` where no crate is made after it.
     fn upstream(&self) -> Option<(Upstream, &'static Code)> {
         let definition = self.macro_definition()?;
-        Some((Upstream(definition.upstream?), definition.code))
+        Some((definition.upstream?, definition.code))
     }
 
     /// The names of types that tell it from others of its text.
