@@ -135,7 +135,7 @@ mod store;
 mod threads;
 pub mod tier;
 
-pub use call::Call;
+pub use call::{Call, LazyCall};
 pub use digest::{ContentHash, Digest, Element, FileContent, FileStamp, digest};
 pub use entry::{Entry, Mode};
 pub use error::{Error, ErrorKind, Result};

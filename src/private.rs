@@ -2,7 +2,7 @@
 
 pub use crate::call::arguments::{Arguments, MutationCheck};
 pub use crate::call::describe::{describe_field, describe_inside};
-pub use crate::call::keyed::{Keyable, Keyed, Probe};
+pub use crate::call::keyed::{Keyable, KeyableElements, Keyed, Probe, UnkeyedElements};
 pub use crate::call::lazy::{bind, call, like, taking};
 pub use crate::call::mutable_arguments::Unchanged;
 pub use crate::call::rounding::{Rounded, Rounding};
@@ -15,15 +15,18 @@ pub use crate::key::{
 };
 pub use crate::memory::ambient;
 pub use crate::payload::{
-    EqProbe, Format, FormatProbe, Mappable, Normaliser, OkOnly, OptionVia, Outcome, Payload, Reader, Refused, Storable,
-    TypeName, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, Writer, normalise,
+    EqProbe, Format, FormatProbe, Mappable, Normaliser, OkOnly, OptionVia, Outcome, Payload, Reader, Refused,
+    RefusedElements, Storable, StorableElements, TypeName, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr,
+    Writer, normalise,
 };
 pub use core;
 pub use typeid::of as type_id;
 
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {
-    pub use crate::call::keyed::{KeyedByArrays, KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
+    pub use crate::call::keyed::{
+        KeyedByArrays, KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NoKeyedElements, NotKeyed,
+    };
     pub use crate::call::mutable_arguments::KeyedMutably;
     pub use crate::call::rounding::{KeyedByStep, NotRounded};
     pub use crate::memory::keyless::KeyedByNothing;

@@ -7,6 +7,7 @@ mod downstream;
 mod libraries;
 mod lookups;
 mod marks;
+mod nested;
 
 use std::fs;
 
@@ -121,6 +122,23 @@ fn an_edited_helper_is_a_miss_that_names_it() {
     edited.edit("dsp.rs", "core::convert::identity as last", "crate::last");
     edited.edit("main.rs", "fn main()", "fn last(x: u64) -> u64 {\n    x\n}\n\nfn main()");
     assert_told(&edited, &[], "`last` is new in the helpers", "hit", "hit");
+}
+
+#[test]
+fn where_only_an_import_has_changed_a_miss_says_so() {
+    let edited = new();
+    edited.run(&[]);
+    edited.edit("dsp.rs", "core::convert::identity as last", "core::hint::black_box as last");
+    let changed = "imports changed: a name in the code or in a helper leads elsewhere";
+    assert_told(&edited, &[], changed, "hit", "hit");
+    edited.edit("dsp.rs", "use core::hint::black_box as last;", "use core::convert::identity as last;");
+    assert_told(&edited, &[], "hit", "hit", "hit");
+    // As many names by a glob import of another module.
+    edited.edit("main.rs", "mod shapes;", "mod shapes;\nuse std::f32::consts::*;");
+    edited.edit("main.rs", "dsp::window(x) + 1", "dsp::window(x) + f64::from(PI as f32) as u64");
+    edited.run(&[]);
+    edited.edit("main.rs", "std::f32::consts::*", "std::f64::consts::*");
+    assert_eq!(edited.run(&[])[0], format!("smooth: {changed}"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndcache::{Memory, Mode, cache};
 
@@ -13,6 +13,15 @@ use crate::support::{child, fresh, in_child, snapshot};
 fn slow(n: u64) -> u64 {
     std::thread::sleep(Duration::from_millis(2));
     n * n
+}
+
+/// Calls itself through the cache.
+#[cache]
+fn nested(n: u64) -> u64 {
+    match n {
+        0 => slow(9),
+        n => nested(n - 1) + 1,
+    }
 }
 
 #[cache]
@@ -49,6 +58,42 @@ fn a_key_saves_a_computation_once_in_each_process() {
     assert_eq!(history.by_run().len(), 3);
     assert_eq!(history.by_function().keys().collect::<Vec<_>>(), [slow::function().path()]);
     assert_eq!(history.unread(), 0);
+}
+
+#[test]
+fn time_inside_of_another_computation_is_spent_once() {
+    let (_folder, memory) = fresh();
+    let begin = Instant::now();
+    assert_eq!(memory.eval(nested::call(40)), 121);
+    let took = begin.elapsed();
+    let spent: Duration = memory.stats().by_function().values().map(|counts| counts.spent).sum();
+    assert!((Duration::from_millis(2)..=took).contains(&spent), "{spent:?} of {took:?}");
+    let total = memory.history(None).unwrap().total();
+    assert_eq!((total.misses, total.spent), (42, spent));
+    // An entry tells how long it takes to compute it again.
+    let inner = memory.entry(&slow::call(9)).unwrap().unwrap().duration();
+    let outer = memory.entry(&nested::call(40)).unwrap().unwrap().duration();
+    assert!(inner >= Duration::from_millis(2) && outer >= inner, "{inner:?} {outer:?}");
+}
+
+#[test]
+fn of_a_function_without_results_the_history_tells_that_it_was_computed() {
+    let (folder, memory) = fresh();
+    let told = |memory: &Memory| memory.explain(&slow::call(1)).to_string();
+    assert_eq!(told(&memory), "new function");
+    memory.eval(slow::call(1));
+    memory.clear().unwrap();
+    assert!(told(&memory).starts_with("none of its results is stored; it was computed once, "), "{}", told(&memory));
+    memory.eval(slow::call(2));
+    drop(memory);
+    let memory = Memory::open(folder.path()).unwrap();
+    memory.clear_function(slow::function()).unwrap();
+    let expected = "none of its results is stored; it was computed 2 times, last ";
+    assert!(told(&memory).starts_with(expected) && told(&memory).ends_with(" ago"), "{}", told(&memory));
+    assert_eq!(memory.explain(&slow::call(1)).reason().name(), "new function");
+    assert_eq!(memory.explain(&doubled::call(1)).to_string(), "new function");
+    memory.reset_history().unwrap();
+    assert_eq!(told(&memory), "new function");
 }
 
 #[test]

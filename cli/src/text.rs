@@ -85,9 +85,9 @@ pub(crate) fn ago(time: SystemTime) -> String {
     }
 }
 
-/// `63 days`
+/// `63 days`, or `less than a minute`
 pub(crate) fn idle(time: SystemTime) -> String {
-    ago(time).trim_end_matches(" ago").to_owned()
+    ago(time).strip_suffix(" ago").unwrap_or("less than a minute").to_owned()
 }
 
 /// `2026-10-02`, or `today 09:12`
@@ -318,6 +318,16 @@ pub(crate) fn parse_duration(text: &str) -> Outcome<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn idle_times_are_spans_and_ages_are_not() {
+        for (seconds, span, age) in
+            [(3, "less than a minute", "just now"), (65, "1 minute", "1 minute ago"), (3 * DAY, "3 days", "3 days ago")]
+        {
+            let time = now() - std::time::Duration::from_secs(seconds);
+            assert_eq!((idle(time), ago(time)), (span.to_owned(), age.to_owned()));
+        }
+    }
 
     #[test]
     fn sizes_counts_and_durations_are_short() {

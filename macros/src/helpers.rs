@@ -20,6 +20,8 @@ use crate::cache::{CodeScope, Helpers, Options};
 struct Sources {
     name: String,
     is_library: bool,
+    /// The names of the crates that are read, a line each.
+    crates: String,
     /// The folders that files are named by, so that no path of a machine is: of the package, of its build script, and of the
     /// packages that it uses by path.
     folders: Vec<PathBuf>,
@@ -190,6 +192,15 @@ pub(crate) fn dependency(path: &syn::Path, found: &ItemCode, private: &TokenStre
     })
 }
 
+/// What stands beside the function that is `found` and has its name among types and modules: `module` and the like.
+pub(crate) fn namesake(found: &ItemCode) -> Option<&'static str> {
+    let place = found.place.as_ref()?;
+    SOURCES.with(|sources| {
+        let sources = sources.get_or_init(read).as_ref().ok()?;
+        catch_unwind(AssertUnwindSafe(|| sources.resolver.namesake(place))).ok()?
+    })
+}
+
 fn names(path: &syn::Path) -> Vec<String> {
     path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect()
 }
@@ -248,7 +259,8 @@ fn read() -> Result<Sources, String> {
     // For as long as the compiler runs.
     let index: &'static Index = Box::leak(Box::new(Index::read(session).map_err(|error| error.to_string())?));
     folders.extend(index.packages());
-    Ok(Sources { name, is_library, folders, index, resolver: Resolver::new(index), upstream: OnceCell::new() })
+    let crates = index.crate_names().collect::<Vec<_>>().join("\n");
+    Ok(Sources { name, is_library, crates, folders, index, resolver: Resolver::new(index), upstream: OnceCell::new() })
 }
 
 impl Sources {
@@ -314,6 +326,7 @@ impl Sources {
                     facts: &[#(#facts),*],
                     parts: "",
                     unseen: "",
+                    crates: "",
                     is_whole_crate: #is_whole_crate,
                 },
                 mark: #mark,
@@ -326,8 +339,10 @@ impl Sources {
         let mut parts = String::new();
         for part in &reached.parts {
             let [name, why] = [&part.name, &part.why.to_string()].map(|text| text.replace(['\t', '\n'], " "));
-            let _ = writeln!(parts, "{}\t{name}\t{}\t{why}", hex(&part.digest), self.shown(&part.file));
+            let end = if part.is_elsewhere { "\telsewhere" } else { "" };
+            let _ = writeln!(parts, "{}\t{name}\t{}\t{why}{end}", hex(&part.digest), self.shown(&part.file));
         }
+        let crates = &self.crates;
         let unseen: Vec<String> = reached.unseen.iter().map(|unseen| self.in_words(unseen)).collect();
         let (unseen, digest, is_whole_crate) = (unseen.join("\n"), &reached.digest, reached.whole_crate);
         quote_spanned! {Span::mixed_site()=>
@@ -335,6 +350,7 @@ impl Sources {
                 digest: [#(#digest),*],
                 facts: &[#(#facts),*],
                 parts: #parts,
+                crates: #crates,
                 unseen: #unseen,
                 is_whole_crate: #is_whole_crate,
             }

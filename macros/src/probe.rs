@@ -10,8 +10,9 @@ use quote::quote_spanned;
 pub(crate) fn keyed(value: &TokenStream, site: Span, private: &TokenStream) -> TokenStream {
     let private = located(private, site);
     quote_spanned! {site=> {
-        let (of, unchanged) = (#private::Keyable::of, #private::Unchanged::of);
-        unchanged(#value, of(#value, (&&&&&&&#private::Probe(#value)).keyed()))
+        let (of, elements, unchanged) =
+            (#private::Keyable::of, #private::KeyableElements::of, #private::Unchanged::of);
+        unchanged(#value, of(#value, elements(#value, (&&&&&&&#private::Probe(#value)).keyed())))
     }}
 }
 
@@ -28,8 +29,8 @@ pub(crate) fn rounded(value: &TokenStream, step: &TokenStream, site: Span, priva
 pub(crate) fn stored(probe: &TokenStream, found: &TokenStream, site: Span, private: &TokenStream) -> TokenStream {
     let private = located(private, site);
     quote_spanned! {site=> {
-        let of = #private::Storable::of;
-        of(#probe, #found)
+        let (of, elements) = (#private::Storable::of, #private::StorableElements::of);
+        of(#probe, elements(#probe, #found))
     }}
 }
 

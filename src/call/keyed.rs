@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use ndarray::{ArrayBase, ArrayRef, RawData};
 use serde::Serialize;
 
 use super::by_parts::{Arrays, Described, Parts};
@@ -36,6 +37,14 @@ pub trait Keyed<T: ?Sized> {
 /// The levels are told apart by how many references the method call has to take off (autoref specialisation).
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
 
+impl<T: ?Sized> Clone for Probe<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Probe<'_, T> {}
+
 /// Keyed by [`ContentHash`].
 pub struct ByHash;
 /// Keyed by [`Serialize`].
@@ -48,6 +57,8 @@ pub struct ByParts;
 pub struct ByArrays;
 /// For an argument that has no way into a key; never made.
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
+/// For an array whose elements have no way into a key; never made.
+pub struct UnkeyedElements<T: ?Sized>(PhantomData<T>);
 
 /// The key of an argument that a message of its own refuses; never made.
 pub struct MutableReference;
@@ -137,6 +148,12 @@ impl<T: ?Sized> Keyed<T> for Unkeyed<T> {
     fn describe(&self, _: &T, _: &mut Text) {}
 }
 
+impl<T: ?Sized> Keyed<T> for UnkeyedElements<T> {
+    fn digest(&self, _: &T, _: &mut ContentHasher) {}
+
+    fn describe(&self, _: &T, _: &mut Text) {}
+}
+
 /// The first level.
 pub trait KeyedByHash {
     /// Says how.
@@ -204,19 +221,48 @@ pub trait Keyable<T: ?Sized>: Sized {
     }
 }
 
-macro_rules! keyable {
-    ($($how:ident)*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<T: ?Sized> Keyable<T> for $how {}
-    )*};
+/// What the search for the key of an array must come to, too; exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "an array of type `{T}` can't be part of a cache key: its elements can't",
+    label = "elements that are neither `ndcache::Element` nor `ndcache::ContentHash` nor `serde::Serialize`",
+    note = "a type parameter needs the bound: `A: ndcache::Element` for numbers, which arrays of results need as well, else `A: ndcache::ContentHash`",
+    note = "a type of your own derives `ndcache::ContentHash`"
+)]
+pub trait KeyableElements<T: ?Sized>: Sized {
+    /// Returns `how`.
+    #[inline]
+    fn of(_: &T, how: Self) -> Self {
+        how
+    }
 }
 
-keyable! { ByHash ByArrays BySerde BySerdeRef ByParts MutableReference }
+macro_rules! keyable {
+    ($($trait:ident: $($how:ty)*;)*) => {$($(
+        #[diagnostic::do_not_recommend]
+        impl<T: ?Sized> $trait<T> for $how {}
+    )*)*};
+}
+
+keyable! {
+    Keyable: ByHash ByArrays BySerde BySerdeRef ByParts MutableReference UnkeyedElements<T>;
+    KeyableElements: ByHash ByArrays BySerde BySerdeRef ByParts MutableReference Unkeyed<T>;
+}
+
+/// The sixth level, of arrays.
+pub trait NoKeyedElements<T: ?Sized> {
+    /// Returns what isn't [`KeyableElements`], so that the macro doesn't compile.
+    fn keyed(&self) -> UnkeyedElements<T> {
+        UnkeyedElements(PhantomData)
+    }
+}
+
+impl<S: RawData, D> NoKeyedElements<ArrayBase<S, D>> for Probe<'_, ArrayBase<S, D>> {}
+impl<A, D> NoKeyedElements<ArrayRef<A, D>> for Probe<'_, ArrayRef<A, D>> {}
 
 /// The last level.
-pub trait NotKeyed<T: ?Sized> {
+pub trait NotKeyed<T: ?Sized>: Sized {
     /// Returns what isn't [`Keyable`], so that the macro doesn't compile.
-    fn keyed(&self) -> Unkeyed<T> {
+    fn keyed(self) -> Unkeyed<T> {
         Unkeyed::new()
     }
 }

@@ -46,6 +46,43 @@ pub struct Call<A, R> {
     identity: OnceLock<CallIdentity>,
 }
 
+/// What a memory evaluates: a [`Call`], and nothing else.
+///
+/// It stands for `Call<A, R>` in the signatures of the methods that take one by value, and has the compiler say what to
+/// write where `f(x)` is given in place of `f::call(x)`.
+#[diagnostic::on_unimplemented(
+    message = "a memory evaluates a lazy call, and `{Self}` is none",
+    label = "this has to be a lazy call: `f::call(x)` in place of `f(x)`",
+    note = "of a method it is `a.m_call(x)`, of a generic function `f::call::<T>(x)`; of a function without `#[cache]` it is `call!(path::f(x))`"
+)]
+pub trait LazyCall: sealed::Sealed {
+    /// The arguments; their type has no name.
+    type Arguments;
+    /// The result of the function.
+    type Output;
+
+    /// Returns the call itself.
+    #[doc(hidden)]
+    fn into_call(self) -> Call<Self::Arguments, Self::Output>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<A, R> LazyCall for Call<A, R> {
+    type Arguments = A;
+    type Output = R;
+
+    #[inline]
+    fn into_call(self) -> Self {
+        self
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl<A, R> Sealed for super::Call<A, R> {}
+}
+
 /// What a call's key is made of; or why it has none. Boxed: a call is handed on some ten times, and calls nest.
 type Identified = Result<Box<Identity>>;
 

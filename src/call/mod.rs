@@ -19,5 +19,5 @@ pub(crate) mod request;
 pub(crate) mod rounding;
 mod secret;
 
-pub use lazy::Call;
+pub use lazy::{Call, LazyCall};
 pub use options::Options;

@@ -3,7 +3,9 @@
 
 use ndarray::{ArrayBase, ViewRepr};
 
-use crate::call::keyed::{ByArrays, ByHash, ByParts, BySerde, BySerdeRef, MutableReference, Probe, Unkeyed};
+use crate::call::keyed::{
+    ByArrays, ByHash, ByParts, BySerde, BySerdeRef, MutableReference, Probe, Unkeyed, UnkeyedElements,
+};
 
 /// Whether a value of the type with this name lets a function change something that isn't its own.
 ///
@@ -53,9 +55,11 @@ macro_rules! unchanged {
 
 unchanged! { ByHash ByArrays ByParts BySerde BySerdeRef }
 
-// The compiler has refused `Unkeyed` already, with a message of its own.
+// The compiler has refused these already, with messages of their own.
 #[diagnostic::do_not_recommend]
 impl<T: ?Sized> Unchanged<T> for Unkeyed<T> {}
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Unchanged<T> for UnkeyedElements<T> {}
 
 /// The level of the probe before all others.
 pub trait KeyedMutably<T> {

@@ -21,6 +21,7 @@ use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::payload::raw::{Form, RawValue, Untyped};
 use crate::record::nanoseconds_since_1970;
+use crate::stats::recorder::ComputeTime;
 use crate::stats::verbose::{MissReport, Storing};
 
 /// How long a call waits for others that compute its key, and on whose behalf.
@@ -96,6 +97,8 @@ pub struct Lead {
     lifetime: Option<u64>,
     begin: Instant,
     duration: Option<Duration>,
+    /// How long the cached calls inside took.
+    inside: Duration,
     /// When the first of the cached calls inside expires.
     expires: Option<u64>,
     in_vain: bool,
@@ -225,7 +228,18 @@ impl Lead {
         let lifetime = memory.0.as_ref().and_then(|engine| engine.expires(call.options()));
         let (memory, function, begin) = (memory.clone(), call.function(), Instant::now());
         let in_vain = matches!(&to, Destination::Entry { turn, .. } if turn.was_in_vain());
-        Self { memory, function, to, task: wait.task, lifetime, begin, duration: None, expires: None, in_vain }
+        Self {
+            memory,
+            function,
+            to,
+            task: wait.task,
+            lifetime,
+            begin,
+            duration: None,
+            inside: Duration::ZERO,
+            expires: None,
+            in_vain,
+        }
     }
 
     /// Whether the call had waited for another one, which then stored nothing. Calls that queue behind this one needn't
@@ -267,8 +281,9 @@ impl Lead {
         };
         let begin = Instant::now();
         let value = self.memory.with_staging(staging, compute);
-        self.duration = Some(self.duration.unwrap_or_default().saturating_add(begin.elapsed()));
-        let expires = frame.and_then(Frame::leave);
+        let (expires, took) = Frame::leave(frame, begin.elapsed());
+        self.duration = Some(self.duration.unwrap_or_default().saturating_add(took.whole));
+        self.inside = self.inside.saturating_add(took.inside);
         self.expires = self.expires.into_iter().chain(expires).min();
         Frame::expires(self.lifetime.and_then(good_until));
         value
@@ -317,13 +332,13 @@ impl Lead {
     /// stored is returned nevertheless.
     pub fn store(self, value: RawValue, form: Form) -> Stored {
         self.lands_empty(true);
-        let duration = self.duration();
+        let took = self.compute_time();
         let Self { memory, function, to, expires, .. } = self;
         let Some(engine) = memory.0.as_deref() else { return Stored::not_because("there is no cache", value) };
         let (site, turn, prepared) = match to {
             Destination::Entry { site, turn, prepared } => (site, turn, prepared),
             Destination::Nowhere { missed, why } => {
-                engine.say_not_stored(missed.as_ref(), duration, why);
+                engine.say_not_stored(missed.as_ref(), took, why);
                 let bypass = missed.and_then(|missed| missed.bypass());
                 return match bypass {
                     Some(fault) => Stored::faulted(engine, function, value, fault),
@@ -331,13 +346,13 @@ impl Lead {
                 };
             }
         };
-        if engine.is_too_cheap(prepared.least, &site, duration) {
+        if engine.is_too_cheap(prepared.least, &site, took.whole) {
             let why = "it took less than `min_duration`";
-            engine.say_not_stored(Some(&turn.missed), duration, why);
+            engine.say_not_stored(Some(&turn.missed), took, why);
             return Stored::not_because(why, value);
         }
         let draft = prepared.draft.map(|draft| expiring(draft, expires));
-        let record = match engine.put_computed(&turn, &site, draft, &value, duration) {
+        let record = match engine.put_computed(&turn, &site, draft, &value, took) {
             Ok(Some(record)) => record,
             Ok(None) => return Stored::not_because(EDITED, value),
             Err(fault) => return Stored::faulted(engine, function, value, fault),
@@ -383,25 +398,25 @@ impl Lead {
     }
 
     fn end(self, why: &str) {
-        let duration = self.duration();
+        let took = self.compute_time();
         let missed = match &self.to {
             Destination::Entry { turn, .. } => Some(&turn.missed),
             Destination::Nowhere { missed, .. } => missed.as_ref(),
         };
         if let Some(engine) = self.memory.0.as_deref() {
-            engine.say_not_stored(missed, duration, why);
+            engine.say_not_stored(missed, took, why);
         }
     }
 
-    fn duration(&self) -> Duration {
-        self.duration.unwrap_or_else(|| self.begin.elapsed())
+    fn compute_time(&self) -> ComputeTime {
+        ComputeTime { whole: self.duration.unwrap_or_else(|| self.begin.elapsed()), inside: self.inside }
     }
 }
 
 impl Engine {
-    fn say_not_stored(&self, missed: Option<&MissReport>, duration: Duration, why: &str) {
+    fn say_not_stored(&self, missed: Option<&MissReport>, took: ComputeTime, why: &str) {
         if let Some(missed) = missed {
-            self.computed(missed, duration, &Storing::NotStored(why.to_owned().into()));
+            self.computed(missed, took, &Storing::NotStored(why.to_owned().into()));
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What `#[cache]` has found of the code that a function reaches in its crate.
 
 use super::{Fact, KeyStream, Part};
+use crate::digest::Digest;
+
+/// What stands for all items where they are more than are told apart.
+const EVERY_FILE: &str = "every file of the crate";
 
 /// The helpers of one function, as the macro writes them down; a constant.
 pub struct Helpers {
@@ -8,8 +12,11 @@ pub struct Helpers {
     pub digest: [u8; 16],
     /// What the items take from the build, in the order in which it is part of the key.
     pub facts: &'static [HelperFact],
-    /// A line for each item, the function itself first: digest in hex, name, file and why it counts, with tabs between.
+    /// A line for each item, the function itself first: digest in hex, name, file, why it counts, and `elsewhere` if it is
+    /// another crate's, with tabs between.
     pub parts: &'static str,
+    /// A line for each crate whose sources are read, its name: that of the function first.
+    pub crates: &'static str,
     /// A line for each thing that can't be followed.
     pub unseen: &'static str,
     /// Whether every file of the crate counts, and `parts` holds the function alone.
@@ -45,11 +52,14 @@ struct PartLine {
     name: &'static str,
     file: &'static str,
     why: &'static str,
+    /// The name begins with that of another crate.
+    is_elsewhere: bool,
 }
 
 impl Helpers {
     /// Where none are looked for.
-    pub const NONE: Self = Self { digest: [0; 16], facts: &[], parts: "", unseen: "", is_whole_crate: false };
+    pub const NONE: Self =
+        Self { digest: [0; 16], facts: &[], parts: "", crates: "", unseen: "", is_whole_crate: false };
 
     pub(super) fn feed(&self, stream: &mut KeyStream) {
         stream.bytes(&self.digest);
@@ -60,9 +70,17 @@ impl Helpers {
         }
     }
 
-    /// The helpers, without the function itself.
+    /// The helpers, without the function itself; or all files as one.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part> + '_ {
-        self.lines().skip(1).map(|line| self.part(line))
+        let files = self.is_whole_crate.then(|| Part {
+            name: EVERY_FILE.to_owned(),
+            scope: Part::FOUND.to_owned(),
+            package: None,
+            version: None,
+            body: Some(Digest::from_bytes(self.digest)),
+            facts: self.facts.iter().map(|fact| fact.fact.part()).collect(),
+        });
+        self.lines().skip(1).map(|line| self.part(line)).chain(files)
     }
 
     /// The function itself, as the sources have it, and its helpers.
@@ -73,7 +91,7 @@ impl Helpers {
             why: why.to_owned(),
         });
         lines.chain(self.is_whole_crate.then(|| CodePart {
-            name: "every file of the crate".to_owned(),
+            name: EVERY_FILE.to_owned(),
             file: None,
             why: "more items count than are told apart".to_owned(),
         }))
@@ -84,15 +102,23 @@ impl Helpers {
     }
 
     /// Whether the function of the helpers `other` is among these; or, if the sources don't tell of it, the item at the
-    /// path `path`, which begins with the crate. Both are of one crate.
-    pub(super) fn hold(&self, other: &Self, path: &str) -> bool {
+    /// path `path`, which begins with the crate. `is_near` if their packages and binaries are one: both may be of one crate.
+    pub(super) fn hold(&self, other: &Self, path: &str, is_near: bool) -> bool {
         let inner = other.lines().next();
-        let path = path.split_once("::").map(|(_, path)| path);
-        let is_it = |line: PartLine| match inner {
-            Some(inner) => inner.digest == line.digest && inner.name == line.name,
-            None => path == Some(line.name),
-        };
-        self.is_whole_crate || self.lines().any(is_it)
+        let within = path.rsplit('/').next().and_then(|path| path.split_once("::"));
+        let found = inner.map(|inner| (other.crates.lines().next().unwrap_or_default(), inner.name)).or(within);
+        let Some((krate, name)) = found else { return false };
+        let mut crates = self.crates.lines();
+        let is_here = is_near && crates.next().unwrap_or_default() == krate;
+        if self.is_whole_crate {
+            return is_here || crates.any(|read| read == krate);
+        }
+        let full = format!("{krate}::{name}");
+        // An item's digest is another one where another crate sees it.
+        self.lines().any(|line| match line.is_elsewhere {
+            true => line.name == full,
+            false => is_here && line.name == name && inner.is_none_or(|inner| inner.digest == line.digest),
+        })
     }
 
     fn part(&self, line: PartLine) -> Part {
@@ -109,8 +135,9 @@ impl Helpers {
 
     fn lines(&self) -> impl Iterator<Item = PartLine> + use<> {
         self.parts.lines().filter_map(|line| {
-            let mut fields = line.splitn(4, '\t');
-            Some(PartLine { digest: fields.next()?, name: fields.next()?, file: fields.next()?, why: fields.next()? })
+            let mut fields = line.splitn(5, '\t');
+            let [digest, name, file, why] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+            Some(PartLine { digest, name, file, why, is_elsewhere: fields.next().is_some() })
         })
     }
 }

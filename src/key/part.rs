@@ -46,11 +46,14 @@ impl Part {
     }
 }
 
-/// What has changed from one code to another, each in words; empty where that isn't known.
+/// What has changed from one code to another one, each in words; empty where that isn't known.
 pub(crate) fn changes(before: &[Part], now: &[Part]) -> Vec<String> {
     // What was before comes from a record.
     in_words(before, now).iter().map(|change| escaped(change).into_owned()).collect()
 }
+
+/// What has changed from one code to another whose items are the same.
+const IMPORTS: &str = "imports changed: a name in the code or in a helper leads elsewhere";
 
 fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
     if before.is_empty() || now.is_empty() {
@@ -84,6 +87,10 @@ fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
     let place = |part: &Part| if part.is_found() { "the helpers" } else { "depends" };
     changes.extend(now.iter().map(|part| format!("`{}` is new in {}", part.name, place(part))));
     changes.extend(left.iter().map(|part| format!("`{}` is no longer in {}", part.name, place(part))));
+    // Beside the items themselves it counts what the names in them lead to.
+    if changes.is_empty() && before[0].scope == "auto" {
+        changes.push(IMPORTS.to_owned());
+    }
     changes
 }
 
@@ -166,6 +173,15 @@ mod tests {
     fn equal_code_has_no_changes() {
         let code = [part(""), part("window")];
         assert!(changes(&code, &code).is_empty());
+    }
+
+    #[test]
+    fn where_all_items_are_the_same_it_is_the_imports() {
+        let auto = |name| Part { scope: "auto".to_owned(), package: None, ..part(name) };
+        let found = |name| Part { scope: Part::FOUND.to_owned(), ..auto(name) };
+        let code = [auto(""), found("window")];
+        assert_eq!(changes(&code, &code), [IMPORTS]);
+        assert_eq!(changes(&code, &[auto(""), Part { body: None, ..found("window") }]), ["code of `window` changed"]);
     }
 
     #[test]

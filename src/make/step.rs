@@ -194,7 +194,7 @@ impl<P> StepRun<'_, P> {
         let ran = self.memory.run(call);
         let look = |file: &Target| file.record().map(|(record, _)| record);
         let (loaded, record) = self.memory.save(function, &ran, self.target, self.file, look)?;
-        self.records.tell(in_short.as_deref(), function, ran.duration, &self.what(), stale);
+        self.records.tell(in_short.as_deref(), function, ran.took, &self.what(), stale);
         let remembered = match stale {
             Stale::Newer(error) => Err(error.again()),
             _ => self.records.remember(key, self.place, ran.made, record),

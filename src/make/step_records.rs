@@ -17,6 +17,7 @@ use crate::payload::{Check, Codec};
 use crate::record::{FORMAT, Producer, RECORD_MAX, StepRecord, TargetRecord};
 use crate::record::{nanoseconds, nanoseconds_since_1970};
 use crate::stats::reason::{Difference, Reason};
+use crate::stats::recorder::ComputeTime;
 use crate::store::{Durability, LockedKey, Locks, Stat};
 
 /// Raised only when what a slot is found by changes.
@@ -118,7 +119,7 @@ pub(crate) struct Ran<R> {
     /// Why the value isn't stored, if it isn't: it is an `Err` or a `None`.
     pub(crate) nothing: Option<&'static str>,
     /// How long that took.
-    pub(crate) duration: Duration,
+    pub(crate) took: ComputeTime,
     /// What there is to remember of the call; or why there isn't.
     pub(crate) made: Result<Made>,
 }
@@ -177,12 +178,14 @@ impl Memory {
         let (function, codec) = (call.function(), call.codec());
         let Some(engine) = &self.0 else { return self.run_only(call) };
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
-        let Computed { result, changed, duration, .. } = self.compute(engine, call, None);
+        let Computed { result, changed, took, .. } = self.compute(engine, call, None);
         let made = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
-            None => draft.and_then(|draft| draft.expect_unchanged_files().map(|()| Made { draft, duration })),
+            None => {
+                draft.and_then(|draft| draft.expect_unchanged_files().map(|()| Made { draft, duration: took.whole }))
+            }
         };
-        Ran::new(result, function, codec, duration, made)
+        Ran::new(result, function, codec, took, made)
     }
 
     /// Runs a function of which nothing is to be remembered: its arguments aren't hashed.
@@ -190,7 +193,8 @@ impl Memory {
         let (function, codec, begin) = (call.function(), call.codec(), Instant::now());
         let value = self.with(|| call.compute().0);
         let made = Err(Error::unsupported("nothing is remembered of this call"));
-        Ran::new(value, function, codec, begin.elapsed(), made)
+        let took = ComputeTime { whole: begin.elapsed(), inside: Duration::ZERO };
+        Ran::new(value, function, codec, took, made)
     }
 
     /// What files written on behalf of this memory are to survive.
@@ -385,17 +389,10 @@ impl StepRecords<'_> {
     }
 
     /// Says that `what` was made.
-    pub(crate) fn tell(
-        self,
-        step: Option<&str>,
-        function: &'static str,
-        duration: Duration,
-        what: &str,
-        stale: &Stale,
-    ) {
-        tracing::info!(function, what, seconds = duration.as_secs_f64(), reason = %stale, "made");
-        self.engine.recorder.made(function, stale.name(), duration, &stale.to_string());
-        self.engine.recorder.print_made(step, duration, what, stale);
+    pub(crate) fn tell(self, step: Option<&str>, function: &'static str, took: ComputeTime, what: &str, stale: &Stale) {
+        tracing::info!(function, what, seconds = took.whole.as_secs_f64(), reason = %stale, "made");
+        self.engine.recorder.made(function, stale.name(), took, &stale.to_string());
+        self.engine.recorder.print_made(step, took.whole, what, stale);
     }
 
     /// Counts a call that can't be keyed.
@@ -427,11 +424,11 @@ fn made_key(key: Key, place: StepName<'_>) -> Key {
 }
 
 impl<R> Ran<R> {
-    fn new(mut value: R, function: &Function, codec: Codec<R>, duration: Duration, made: Result<Made>) -> Self {
+    fn new(mut value: R, function: &Function, codec: Codec<R>, took: ComputeTime, made: Result<Made>) -> Self {
         // A target may hold what serde doesn't, and what it loads is returned at once.
         codec.normalise(&mut value, Check::Leave);
         let nothing = unstored(codec.outcome(&value), function);
-        Self { value, nothing, duration, made }
+        Self { value, nothing, took, made }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The way of a call through the cache: look up, wait while others compute it, compute, store.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::call::Call;
 use crate::call::request::{AnyCall, CallOptions, Request};
+use crate::call::{Call, LazyCall};
 use crate::digest::Digest;
 use crate::entry::read::find::{FoundEntry, Missing};
 use crate::entry::rules::Mode;
@@ -21,6 +21,7 @@ use crate::memory::turn::{ComputeTurn, NeededCall, Prepared, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 use crate::record::nanoseconds;
+use crate::stats::recorder::ComputeTime;
 use crate::stats::verbose::{MissReport, Storing};
 
 impl Memory {
@@ -40,8 +41,8 @@ impl Memory {
     /// # Panics
     ///
     /// Panics if the function panics; then nothing is stored.
-    pub fn eval<A, R>(&self, call: Call<A, R>) -> R {
-        self.evaluate(call, Owned).value
+    pub fn eval<C: LazyCall>(&self, call: C) -> C::Output {
+        self.evaluate(call.into_call(), Owned).value
     }
 
     /// Returns the result of `call` like [`Memory::eval`], but returns an error if the cache fails.
@@ -50,8 +51,8 @@ impl Memory {
     ///
     /// Returns an error when the result was computed and couldn't be stored, or when the call has no key. A damaged
     /// entry that was computed again and replaced isn't an error.
-    pub fn try_eval<A, R>(&self, call: Call<A, R>) -> Result<R> {
-        let evaluated = self.evaluate(call, Owned);
+    pub fn try_eval<C: LazyCall>(&self, call: C) -> Result<C::Output> {
+        let evaluated = self.evaluate(call.into_call(), Owned);
         evaluated.fault.map_or(Ok(evaluated.value), Err)
     }
 
@@ -64,19 +65,19 @@ impl Memory {
     ///
     /// Where mapping isn't possible (see `docs/guarantees.md`), and for files of at most 128 KiB, which are faster to
     /// read, the same type holds a copy; [`Mapped::is_mapped`](crate::Mapped::is_mapped) says which.
-    pub fn mmap<A, R: Mappable>(&self, call: Call<A, R>) -> R::Mapped {
-        self.evaluate(call, Shared).value
+    pub fn mmap<C: LazyCall<Output: Mappable>>(&self, call: C) -> <C::Output as Mappable>::Mapped {
+        self.evaluate(call.into_call(), Shared).value
     }
 
     /// Returns the result of `call`, memory-mapped copy-on-write: it can be changed in memory, but not on disk.
-    pub fn mmap_cow<A, R: CopyOnWrite>(&self, call: Call<A, R>) -> R::Cow {
-        self.evaluate(call, Writable).value
+    pub fn mmap_cow<C: LazyCall<Output: CopyOnWrite>>(&self, call: C) -> <C::Output as CopyOnWrite>::Cow {
+        self.evaluate(call.into_call(), Writable).value
     }
 
     /// Computes `call`, whether or not it is stored, and stores the result in place of the old one; returns it like
     /// [`eval`](Self::eval). [`Call::refresh`] does this for the other forms of a result.
-    pub fn refresh<A, R>(&self, call: Call<A, R>) -> R {
-        self.eval(call.refresh())
+    pub fn refresh<C: LazyCall>(&self, call: C) -> C::Output {
+        self.eval(call.into_call().refresh())
     }
 }
 
@@ -183,9 +184,9 @@ impl Memory {
         why: &'static str,
     ) -> Evaluated<S::Out> {
         let (function, codec, check) = (call.function(), call.codec(), call.options().check());
-        let Computed { result: mut value, duration, .. } = self.compute(engine, call, None);
+        let Computed { result: mut value, took, .. } = self.compute(engine, call, None);
         codec.normalise(&mut value, check);
-        engine.computed(missed, duration, &Storing::NotStored(why.into()));
+        engine.computed(missed, took, &Storing::NotStored(why.into()));
         match missed.bypass() {
             Some(fault) => engine.faulted(function, form.keep(value), fault),
             None => Evaluated { value: form.keep(value), fault: None },
@@ -203,13 +204,13 @@ impl Memory {
         let (function, codec, check, missed) = (call.function(), call.codec(), call.options().check(), &turn.missed);
         let Prepared { least, refreshes, draft } = self.prepare(engine, &call, turn);
         turn.lands_empty(true);
-        let Computed { result: mut value, changed, duration, expires } = self.compute(engine, call, Some(site));
+        let Computed { result: mut value, changed, took, expires } = self.compute(engine, call, Some(site));
         // Before and whatever becomes of storing it: what a call returns must not depend on a full disk.
         let normal = codec.normalise(&mut value, check);
         let unstored = unstored(codec.outcome(normal.value()), function);
-        let cheap = || engine.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
+        let cheap = || engine.is_too_cheap(least, site, took.whole).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
-            engine.computed(missed, duration, &Storing::NotStored(why.into()));
+            engine.computed(missed, took, &Storing::NotStored(why.into()));
             drop(normal);
             return Evaluated { value: form.keep(value), fault: None };
         }
@@ -217,7 +218,7 @@ impl Memory {
             Some(argument) => Err(changed_argument(function, argument)),
             None => draft.map(|draft| expiring(draft, expires)),
         };
-        let stored = engine.put_computed(turn, site, draft, &normal, duration);
+        let stored = engine.put_computed(turn, site, draft, &normal, took);
         drop(normal);
         let record = match stored {
             Ok(Some(record)) => record,
@@ -244,17 +245,16 @@ impl Memory {
         let staging = engine.staging_site(call.function(), site);
         let begin = Instant::now();
         let (result, changed) = self.with_staging(staging, || call.compute());
-        let duration = begin.elapsed();
-        let expires = frame.and_then(Frame::leave);
+        let (expires, took) = Frame::leave(frame, begin.elapsed());
         Frame::expires(lifetime.and_then(good_until));
-        Computed { result, changed, duration, expires }
+        Computed { result, changed, took, expires }
     }
 }
 
 pub(crate) struct Computed<R> {
     pub(crate) result: R,
     pub(crate) changed: Option<&'static str>,
-    pub(crate) duration: Duration,
+    pub(crate) took: ComputeTime,
     /// When the first of the cached calls inside expires.
     pub(crate) expires: Option<u64>,
 }

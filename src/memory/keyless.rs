@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::call::keyed::{Keyable, Keyed, Probe};
+use crate::call::keyed::{Keyable, KeyableElements, Keyed, Probe};
 use crate::call::mutable_arguments::Unchanged;
 use crate::digest::{ContentHasher, Text};
 use crate::memory::Memory;
@@ -31,6 +31,9 @@ impl<T: Keyless + ?Sized> Keyed<T> for ByNothing {
 
 #[diagnostic::do_not_recommend]
 impl<T: ?Sized> Keyable<T> for ByNothing {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> KeyableElements<T> for ByNothing {}
 
 #[diagnostic::do_not_recommend]
 impl<T: ?Sized> Unchanged<T> for ByNothing {}

@@ -10,6 +10,7 @@ use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::flight::{Look, Need};
 use crate::memory::{Engine, Memory};
+use crate::stats::recorder::ComputeTime;
 use crate::stats::verbose::{MissReport, Storing};
 use crate::tier::{FetchRequest, Fetched, Filter, Flushed, Moved, Purged, TierProbe, TierStatus, Tiers};
 
@@ -73,13 +74,13 @@ impl Engine {
         !is_shareable(call) || is_short_lived()
     }
 
-    /// Says that a call that missed has been computed in `duration`. Whether or not the result is stored, a function that is
+    /// Says that a call that missed has been computed in this time. Whether or not the result is stored, a function that is
     /// faster than a tier isn't asked for there.
-    pub(crate) fn computed(&self, missed: &MissReport, duration: Duration, storing: &Storing<'_>) {
+    pub(crate) fn computed(&self, missed: &MissReport, took: ComputeTime, storing: &Storing<'_>) {
         if let Some(tiers) = &self.tiers {
-            tiers.core().computed(missed.function().path(), duration);
+            tiers.core().computed(missed.function().path(), took.whole);
         }
-        self.recorder.computed(missed, duration, storing);
+        self.recorder.computed(missed, took, storing);
     }
 }
 

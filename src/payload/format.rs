@@ -286,42 +286,52 @@ impl<T, E, F: Format<T>, G: Format<E>> Format<Result<T, E>> for WithErr<F, G> {
 #[doc(hidden)]
 pub struct Refused<R>(PhantomData<fn() -> R>);
 
-impl<R> Clone for Refused<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
+/// The last level of the probe for arrays, where the compiler has already refused the elements.
+#[doc(hidden)]
+pub struct RefusedElements<R>(PhantomData<fn() -> R>);
+
+macro_rules! refused {
+    ($($refused:ident)*) => {$(
+        impl<R> Clone for $refused<R> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<R> Copy for $refused<R> {}
+
+        impl<R> $refused<R> {
+            pub(super) fn new() -> Self {
+                Self(PhantomData)
+            }
+        }
+
+        impl<R> Format<R> for $refused<R> {
+            fn type_name(name: &mut TypeName) {
+                name.push(type_name::<R>());
+            }
+
+            fn normalise(_: &mut R, _: &mut Normaliser) {}
+
+            fn outcome(_: &R) -> Outcome {
+                Outcome::Value
+            }
+
+            fn save(_: &R, _: &mut Writer<'_>) -> Result<()> {
+                Err(refused::<R>())
+            }
+
+            fn load(_: &mut Reader<'_>) -> Result<R> {
+                Err(refused::<R>())
+            }
+        }
+    )*};
 }
 
-impl<R> Copy for Refused<R> {}
+refused! { Refused RefusedElements }
 
-impl<R> Refused<R> {
-    pub(super) fn new() -> Self {
-        Self(PhantomData)
-    }
-
-    fn error() -> Error {
-        Error::unsupported(format!("`{}` can't be stored in the cache", type_name::<R>()))
-    }
-}
-
-impl<R> Format<R> for Refused<R> {
-    fn type_name(name: &mut TypeName) {
-        name.push(type_name::<R>());
-    }
-
-    fn normalise(_: &mut R, _: &mut Normaliser) {}
-
-    fn outcome(_: &R) -> Outcome {
-        Outcome::Value
-    }
-
-    fn save(_: &R, _: &mut Writer<'_>) -> Result<()> {
-        Err(Self::error())
-    }
-
-    fn load(_: &mut Reader<'_>) -> Result<R> {
-        Err(Self::error())
-    }
+fn refused<R>() -> Error {
+    Error::unsupported(format!("`{}` can't be stored in the cache", type_name::<R>()))
 }
 
 pub(super) const OK: &str = "Ok";

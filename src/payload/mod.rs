@@ -155,12 +155,13 @@ pub(crate) use codecs::npy_header::header as npy_header;
 pub(crate) use codecs::{EncodedArray, EncodedFile, Plain, Written, codec_named};
 pub(crate) use format::Codec;
 pub use format::{
-    Format, OkOnly, OptionVia, Refused, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, normalise,
+    Format, OkOnly, OptionVia, Refused, RefusedElements, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr,
+    normalise,
 };
 pub(crate) use inline::{check_inline_arrays, inline_arrays, sorted_maps};
 pub use name::TypeName;
 pub(crate) use probe::probes;
-pub use probe::{EqProbe, FormatProbe, Storable};
+pub use probe::{EqProbe, FormatProbe, Storable, StorableElements};
 pub(crate) use saved::{Savable, Saved};
 pub use value::{CopyOnWrite, Mappable, OneArray, Outcome, Payload};
 pub(crate) use wire::lift::{ArraySink, ArraySource, MappedFile, PrivateFile};

@@ -12,7 +12,7 @@
 //! | `Payload` | `Result<T: serde, E: Payload>` | refused |
 //! | `Option<T: serde>` | `Result<T: serde, E: serde>` | |
 //! | serde | `Option<T: serde>` | |
-//! | refused | serde | |
+//! | refused, of an array for its elements | serde | |
 //! | | refused | |
 //!
 //! For the format that was found, [`EqProbe`] then finds out by what its values can be compared.
@@ -28,10 +28,13 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
+use ndarray::{ArrayBase, RawData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{OkOnly, OptionVia, Payload, Refused, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr};
+use super::{
+    OkOnly, OptionVia, Payload, Refused, RefusedElements, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr,
+};
 
 /// Stands for the type `R` in the search for its format.
 #[doc(hidden)]
@@ -140,10 +143,25 @@ impl<R, F: Copy> Uncompared for EqProbe<R, F> {
 #[diagnostic::on_unimplemented(
     message = "`{R}` can't be stored in the cache",
     label = "neither a `Payload` nor a type that serde can write and read",
-    note = "derive `ndcache::Payload`, or `serde::Serialize` and `serde::Deserialize`, for it",
-    note = "the parts of a tuple or container need `Payload` each, or serde each; an array of a type parameter needs `ndcache::Element` as its bound"
+    note = "derive `ndcache::Payload`, or `serde::Serialize` and `serde::Deserialize`, for it (a type parameter needs the bound `ndcache::Payload`)",
+    note = "the parts of a tuple or container need `Payload` each, or serde each; an array holds numbers (a type parameter needs the bound `ndcache::Element`): for structs take a `Vec` of them, or a struct of arrays"
 )]
 pub trait Storable<R>: Sized {
+    fn of(_: FormatProbe<R>, format: Self) -> Self {
+        format
+    }
+}
+
+/// What the search for the format of an array must come to, too; exists for its error message.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{R}` can't be stored in the cache: its elements can't be those of an array",
+    label = "the elements of a stored array are numbers: `ndcache::Element`",
+    note = "a type parameter needs the bound: `A: ndcache::Element`",
+    note = "of a struct return a `Vec`, and derive `ndcache::Payload` for it; or return its fields as columns, a struct of arrays that derives `ndcache::Payload`, which can be memory-mapped",
+    note = "as it is, an array is stored through serde, as one piece, if its elements derive `serde::Serialize` and `serde::Deserialize` and ndarray has its feature `serde`"
+)]
+pub trait StorableElements<R>: Sized {
     fn of(_: FormatProbe<R>, format: Self) -> Self {
         format
     }
@@ -153,6 +171,9 @@ macro_rules! storable {
     ($([$($generic:ident)?] $format:ty;)*) => {$(
         #[diagnostic::do_not_recommend]
         impl<R $(, $generic)?> Storable<R> for $format {}
+
+        #[diagnostic::do_not_recommend]
+        impl<R $(, $generic)?> StorableElements<R> for $format {}
     )*};
 }
 
@@ -168,12 +189,21 @@ storable! {
 #[diagnostic::do_not_recommend]
 impl<R, F, G> Storable<R> for WithErr<F, G> {}
 
+#[diagnostic::do_not_recommend]
+impl<R, F, G> StorableElements<R> for WithErr<F, G> {}
+
+#[diagnostic::do_not_recommend]
+impl<R> Storable<R> for RefusedElements<R> {}
+
+#[diagnostic::do_not_recommend]
+impl<R> StorableElements<R> for Refused<R> {}
+
 /// The traits of all levels, for a glob import.
 pub(crate) mod probes {
     pub use super::{
         Comparable, ComparableErr, ErrNone, ErrOption, ErrPayload, ErrPayloadSerde, ErrSerde, ErrSerdePayload,
-        ErrSerdeSerde, FormatNone, FormatOk, FormatOkSerde, FormatOption, FormatPayload, FormatSerde, PlainNone,
-        PlainPayload, PlainSerde, Shown, ShownErr, Uncompared,
+        ErrSerdeSerde, FormatNoElements, FormatNone, FormatOk, FormatOkSerde, FormatOption, FormatPayload, FormatSerde,
+        PlainNone, PlainPayload, PlainSerde, Shown, ShownErr, Uncompared,
     };
 }
 
@@ -218,6 +248,15 @@ levels! {
     PlainPayload: [R: Payload] &FormatProbe<R> => format_plain -> ViaPayload, ViaPayload;
     PlainSerde: [R: Serialize + DeserializeOwned] FormatProbe<R> => format_plain -> ViaSerde, ViaSerde;
 }
+
+#[doc(hidden)]
+pub trait FormatNoElements<R> {
+    fn format(&self) -> RefusedElements<R> {
+        RefusedElements::new()
+    }
+}
+
+impl<S: RawData, D> FormatNoElements<ArrayBase<S, D>> for FormatProbe<ArrayBase<S, D>> {}
 
 #[doc(hidden)]
 pub trait FormatNone<R>: Sized {

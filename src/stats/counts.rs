@@ -80,7 +80,8 @@ pub struct Counts {
     /// Mismatches whose stored result came from a tier or was imported: the reason may be the other machine, and not
     /// the function.
     pub foreign_mismatches: u64,
-    /// The time that the computations took.
+    /// The time that the computations took, without the cached calls inside that were computed on the same thread: their
+    /// time is counted for their own functions, so that a sum counts all time once. (An entry's duration includes it.)
     pub spent: Duration,
     /// The computing time that hits saved: the time that computing the loaded results took when they were stored,
     /// each once in a process, since further hits save no further computation. A memory that may not write, or that

@@ -119,7 +119,10 @@ impl Recorder {
             let near = distance(record);
             (code_rank(record.code == identity.code, near.0), near)
         };
-        let Some(nearest) = same_path.min_by_key(|record| rank(record)) else { return Reason::NewFunction };
+        let Some(nearest) = same_path.min_by_key(|record| rank(record)) else {
+            let known = self.computed_before(call.function().path());
+            return known.map_or(Reason::NewFunction, Reason::NothingStored);
+        };
         if nearest.code != identity.code {
             return Reason::Code(self.nearest_code(call.function(), codes));
         }

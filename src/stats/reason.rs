@@ -62,8 +62,12 @@ impl fmt::Display for Explanation {
 pub enum Reason {
     /// The result is stored.
     Hit,
-    /// No call of this function is stored: it is new, or its entries were removed.
+    /// No call of this function is stored, and the folder's history knows of none: it is new here.
     NewFunction,
+    /// No call of this function is stored, though the folder's history knows that it was computed: its entries were
+    /// evicted or removed, or its results weren't stored. How often and when, in words: `12 times, last 3 h ago`. Its
+    /// name is that of a new function, too.
+    NothingStored(String),
     /// Calls of this function are stored, but with other code. The changes since the most similar code, each in words
     /// (``code of `window` (depends) changed``); empty if they aren't known.
     Code(Vec<String>),
@@ -153,7 +157,7 @@ impl Reason {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Hit => "hit",
-            Self::NewFunction => "new function",
+            Self::NewFunction | Self::NothingStored(_) => "new function",
             Self::Code(_) => "code",
             Self::Argument(_) => "argument",
             Self::NotStored(_) => "not stored",
@@ -174,6 +178,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Hit => f.write_str("hit"),
             Self::NewFunction => f.write_str("new function"),
+            Self::NothingStored(known) => write!(f, "none of its results is stored; it was computed {known}"),
             Self::Code(changes) if changes.is_empty() => f.write_str("code changed"),
             Self::Code(changes) => f.write_str(&changes.join(", ")),
             Self::Argument(differences) if differences.is_empty() => f.write_str("other salt or result type"),

@@ -14,8 +14,9 @@ use crate::key::{Key, shown_path};
 use crate::record::Record;
 use crate::stats::counts::{Counters, Tally};
 use crate::stats::history::run::{FirstHit, Miss, Run};
-use crate::stats::history::{History, log};
+use crate::stats::history::{History, Period, log};
 use crate::stats::printer::Printer;
+use crate::stats::units::{count, time};
 use crate::threads::fork::ForkMutex;
 
 /// The arguments of stored calls of other code.
@@ -26,6 +27,22 @@ pub(super) type NotStored = HashMap<Digest, Box<str>, DigestHash>;
 
 /// How many of these are remembered.
 pub(super) const NOT_STORED_MAX: usize = 1 << 14;
+
+/// How long a computation took.
+#[derive(Clone, Copy)]
+pub(crate) struct ComputeTime {
+    /// From its beginning to its end.
+    pub(crate) whole: Duration,
+    /// The cached calls inside that were computed on the same thread.
+    pub(crate) inside: Duration,
+}
+
+impl ComputeTime {
+    /// What is counted as its time: that of the calls inside is counted for them.
+    pub(crate) fn own(self) -> Duration {
+        self.whole.saturating_sub(self.inside)
+    }
+}
 
 /// Counts what happens to the calls of one memory, finds out why they miss, and says so.
 pub(crate) struct Recorder {
@@ -103,11 +120,28 @@ impl Recorder {
     }
 
     /// Counts a build step that was made now.
-    pub(crate) fn made(&self, function: &'static str, reason: &'static str, spent: Duration, explanation: &str) {
+    pub(crate) fn made(&self, function: &'static str, reason: &'static str, took: ComputeTime, explanation: &str) {
+        let spent = took.own();
         self.counters.computed(function, spent, 0);
         let Some(run) = &self.run else { return };
         let (hashing, storing, bytes) = (Duration::ZERO, Duration::ZERO, 0);
         run.miss(function, &Miss { reason, explanation, spent, hashing, storing, bytes });
+    }
+
+    /// How often and when a function was computed of which nothing is stored, in words, if that is known.
+    pub(super) fn computed_before(&self, function: &'static str) -> Option<String> {
+        let history = log::read(&self.archive.disk, None).unwrap_or_default();
+        let name = History::logged_name(function);
+        let misses = |period: &Period| period.functions.get(&*name).map_or(0, |activity| activity.misses);
+        let unwritten = self.run.as_ref().map_or(0, |run| run.unwritten_misses(function));
+        let times = history.periods().iter().map(misses).fold(unwritten, u64::saturating_add);
+        let last = history.periods().iter().filter(|period| misses(period) > 0).map(|period| period.to).max();
+        let when = match last {
+            _ if times == 0 => return None,
+            Some(last) if unwritten == 0 => format!("{} ago", time(last.elapsed().unwrap_or_default())),
+            _ => "in this run".to_owned(),
+        };
+        Some(if times == 1 { format!("once, {when}") } else { format!("{} times, last {when}", count(times)) })
     }
 
     /// What was written down since `since`, by whomever.

@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::stats::history::run::Miss;
 use crate::stats::printer::{print, push_line};
 use crate::stats::reason::Reason;
-use crate::stats::recorder::{NOT_STORED_MAX, Recorder, value_bytes};
+use crate::stats::recorder::{ComputeTime, NOT_STORED_MAX, Recorder, value_bytes};
 use crate::stats::units::size;
 
 /// The level from which on each computation is printed.
@@ -161,14 +161,15 @@ impl Recorder {
         }
     }
 
-    /// Says that a call that missed has been computed in `duration`.
-    pub(crate) fn computed(&self, missed: &MissReport, duration: Duration, outcome: &Storing<'_>) {
+    /// Says that a call that missed has been computed in this time.
+    pub(crate) fn computed(&self, missed: &MissReport, took: ComputeTime, outcome: &Storing<'_>) {
+        let duration = took.whole;
         let MissReport { function, key, reason, in_full, hashing, call } = missed;
         let (bytes, storing) = match outcome {
             Storing::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
             Storing::NotStored(_) => (None, Duration::ZERO),
         };
-        self.counters.computed(function.path(), duration, bytes.unwrap_or(0));
+        self.counters.computed(function.path(), took.own(), bytes.unwrap_or(0));
         key.iter().for_each(|key| self.note_stored(*key, outcome));
         if let Some(run) = &self.run {
             let explanation = match reason {
@@ -177,7 +178,7 @@ impl Recorder {
                 reason => reason.to_string(),
             };
             let bytes = bytes.unwrap_or(0);
-            let (reason, spent, hashing) = (reason.name(), duration, *hashing);
+            let (reason, spent, hashing) = (reason.name(), took.own(), *hashing);
             run.miss(function.path(), &Miss { reason, explanation: &explanation, spent, hashing, storing, bytes });
         }
         tracing::info!(

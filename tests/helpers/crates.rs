@@ -49,12 +49,11 @@ impl Crate {
 
     /// The compiler's arguments for this root.
     pub(super) fn arguments(&self, root: &str) -> Vec<String> {
-        let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
         let root = if root == "-" { root.to_owned() } else { self.path(root).display().to_string() };
         let mut arguments =
             ["--edition=2024", "--crate-name=app", "--crate-type=bin", "-Adead_code"].map(str::to_owned).to_vec();
-        arguments.extend([root, format!("-o{}", self.path("program").display()), format!("-L{}", deps.display())]);
-        arguments.push(format!("--extern=ndcache={}", library(&deps).display()));
+        arguments.extend([root, format!("-o{}", self.path("program").display())]);
+        arguments.extend(with_ndcache());
         arguments
     }
 
@@ -68,14 +67,26 @@ impl Crate {
 
     /// What the program prints.
     pub(super) fn execute(&self) -> Vec<String> {
+        self.said().0
+    }
+
+    /// What the program prints, and what it says beside.
+    pub(super) fn said(&self) -> (Vec<String>, Vec<String>) {
         let ran = Command::new(self.path("program")).arg(self.cache.path()).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8(ran.stdout).unwrap().lines().map(str::to_owned).collect()
+        let lines = |text: Vec<u8>| String::from_utf8(text).unwrap().lines().map(str::to_owned).collect();
+        (lines(ran.stdout), lines(ran.stderr))
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// The compiler's arguments for a crate that uses the library.
+pub(super) fn with_ndcache() -> [String; 2] {
+    let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    [format!("-L{}", deps.display()), format!("--extern=ndcache={}", library(&deps).display())]
 }
 
 /// The compiler, as if it ran in any folder and for no package.

@@ -15,6 +15,7 @@ use super::surroundings::EnclosingItem;
 use super::words::unknown;
 use crate::facts::refuse_places;
 use crate::fragment::ungrouped_type;
+use crate::helpers::ItemCode;
 use crate::tokens::{Token, lex, mentions};
 
 /// Every mistake at once, so that one build shows them all.
@@ -124,6 +125,29 @@ fn standing(options: &Options, signature: &Signature, place: Option<EnclosingIte
         None if place == Some(EnclosingItem::Impl) => errors.push(name, message),
         None => {}
     }
+}
+
+/// Refuses the name of a type or module that stands beside the function: its companion would be a second one.
+pub(super) fn namesake(options: &Options, signature: &Signature, found: &ItemCode) -> Result<()> {
+    let name = signature.ident.unraw().to_string();
+    let is_method = options.method.is_some() || signature.receiver().is_some();
+    match crate::helpers::namesake(found).filter(|_| options.handle.is_none() && !is_method) {
+        Some(kind) => Err(Error::new_spanned(
+            &signature.ident,
+            format!(
+                "`{name}` is the name of a {kind}, too, and `#[cache]` makes a hidden type of the function's name, for `{name}::call(…)`: give that another with `#[cache(handle = {0})]`, for `{0}::call(…)`",
+                camel_case(&name)
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// `low_pass` as a type would be called: `LowPass`.
+fn camel_case(name: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    let found: String = name.split('_').filter(|part| part.is_ascii() && !part.is_empty()).map(word).collect();
+    if found.is_empty() || found == name { format!("{name}Call") } else { found }
 }
 
 fn self_type(tokens: proc_macro2::TokenStream) -> Option<proc_macro2::Ident> {

@@ -10,7 +10,7 @@ mod parse;
 mod surroundings;
 mod words;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::Result;
 
 use crate::krate::compile_error;
@@ -27,9 +27,20 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         Ok(output) => output,
         Err(error) => {
             let mut output = compile_error(error);
-            output.extend(block::without_marks(item));
+            if !is_closure(&item) {
+                output.extend(block::without_marks(item));
+            }
             output
         }
+    }
+}
+
+/// Whether an expression stands under the attribute, which nothing may precede.
+fn is_closure(item: &TokenStream) -> bool {
+    match item.clone().into_iter().next() {
+        Some(TokenTree::Punct(mark)) => mark.as_char() == '|',
+        Some(TokenTree::Ident(word)) => word == "move",
+        _ => false,
     }
 }
 
@@ -42,6 +53,7 @@ fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
     check::check(&options, &function, surroundings::place(&item))?;
     let private = crate::krate::private(options.krate.as_ref());
     let found = crate::helpers::of_function(&options, &function.signature.ident, &private);
+    check::namesake(&options, &function.signature, &found)?;
     let code = crate::code::code(item, &found, &options, &private)?;
     Ok(expand::expand(&options, &function, &code, &private))
 }

@@ -290,12 +290,28 @@ pub(crate) fn check_name(name: &LitStr) -> Result<()> {
     Ok(())
 }
 
+/// What to do with the item at hand, which is no function.
+fn instead(input: ParseStream<'_>) -> &'static str {
+    let word = input.cursor().ident().map_or(String::new(), |(word, _)| word.to_string());
+    match word.as_str() {
+        "struct" | "enum" | "union" => {
+            ": as an argument a type derives `ndcache::ContentHash`, as a result `ndcache::Payload`"
+        }
+        "trait" | "mod" => ": put it on each function that is to be cached",
+        "const" | "static" => ": make this one, `#[cache] fn table() -> …`",
+        "use" => ": cache a call of what is imported, `memory.eval(call!(path::f(a, b)))`",
+        "macro_rules" => ": of a macro `#[ndcache::code]` makes something that `depends(…)` can name",
+        "type" | "extern" => "",
+        _ => ": move this into one, or cache a closure under a name, `memory.eval(call!(\"name\", |a, b| …))`",
+    }
+}
+
 impl Parse for UnparsedFunction {
     fn parse(input: ParseStream<'_>) -> Result<UnparsedFunction> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         if !input.peek(Token![fn]) && input.fork().parse::<Signature>().is_err() {
-            return Err(input.error("`#[cache]` goes on a function"));
+            return Err(input.error(format!("`#[cache]` goes on a function{}", instead(input))));
         }
         let signature: Signature = input.parse()?;
         if input.peek(Token![;]) {

@@ -255,6 +255,11 @@ impl Index {
         self.crates.iter().skip(1).filter_map(|krate| package(&krate.session.root))
     }
 
+    /// The names of the crates that are read, that of the crate itself first.
+    pub fn crate_names(&self) -> impl Iterator<Item = &str> {
+        self.crates.iter().map(|krate| krate.session.crate_name.as_str())
+    }
+
     /// How many items there are, members of `impl`s and traits included.
     pub fn len(&self) -> usize {
         self.items.len()

@@ -5,7 +5,7 @@ use super::header::ImplementingType;
 use super::position::{self, Position};
 use super::{Reached, Resolver};
 use crate::digest;
-use crate::index::{ItemId, ItemKind, OWN, ScopeId};
+use crate::index::{Binding, ItemId, ItemKind, OWN, ScopeId};
 use crate::names::{FoundTarget, PathTarget};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
@@ -67,6 +67,33 @@ impl Resolver<'_> {
                 Named::Unmarked { reached, own: digest::items(items.iter().map(|&id| self.content(id)).collect()) }
             }
         }
+    }
+
+    /// What has the name of the function at `position` among the types and modules of its module, where no second one can
+    /// have it: `module`, `struct` and the like. `None` if a predicate decides whether it is there.
+    pub fn namesake(&self, position: &Position) -> Option<&'static str> {
+        let roots = position::roots(self.index, &self.items_by_file, position).ok()?;
+        let &[id] = roots.items.as_slice() else { return None };
+        let item = self.index.item(id);
+        let scope = &self.index.scopes[item.scope as usize];
+        if !roots.is_sought || scope.is_body || item.parent.is_some() {
+            return None;
+        }
+        scope.names.get(&item.name)?.iter().find_map(|binding| match binding {
+            Binding::Module(id) => {
+                let module = &self.index.scopes[*id as usize];
+                (!module.is_guarded && module.made_by.is_none()).then_some("module")
+            }
+            Binding::Item(id) if self.index.item(*id).guards.is_empty() => match self.index.item(*id).kind {
+                ItemKind::Struct => Some("struct"),
+                ItemKind::Enum => Some("enum"),
+                ItemKind::Union => Some("union"),
+                ItemKind::Trait => Some("trait"),
+                ItemKind::Alias => Some("type"),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 
     /// An item, or the member of a type that follows it in the path; of a type its inherent `impl`s, too.

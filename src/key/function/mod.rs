@@ -253,8 +253,8 @@ impl Function {
     /// Whether `inner` is among its helpers. Reads all of them.
     pub(crate) fn finds(&self, inner: &'static Function) -> bool {
         let (Some(outer), Some(inner_code)) = (self.macro_code(), inner.macro_code()) else { return false };
-        let is_here = outer.mark == inner_code.mark && matches!(outer.scope, CodeScope::Auto);
-        is_here && outer.helpers.hold(&inner_code.helpers, inner.path())
+        let is_near = outer.mark == inner_code.mark;
+        matches!(outer.scope, CodeScope::Auto) && outer.helpers.hold(&inner_code.helpers, inner.path(), is_near)
     }
 
     /// What its code digest is made of.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::key::Function;
 use crate::memory::Engine;
 use crate::record::nanoseconds_since_1970;
+use crate::stats::recorder::ComputeTime;
 
 /// The listener of a caller that follows computations from thread to thread, which no frame does.
 static LISTENER: OnceLock<fn(SystemTime)> = OnceLock::new();
@@ -72,10 +73,18 @@ impl Engine {
     }
 }
 
+/// A cached function that a thread is computing.
+struct RunningFunction {
+    function: &'static Function,
+    /// When the first of the cached calls inside expires.
+    expires: Option<u64>,
+    /// How long the cached calls inside took to compute.
+    inside: Duration,
+}
+
 thread_local! {
-    /// The cached functions that this thread is computing, innermost last, each with the moment at which the first of
-    /// the cached calls inside it expires.
-    static FRAMES: RefCell<Vec<(&'static Function, Option<u64>)>> = const { RefCell::new(Vec::new()) };
+    /// The cached functions that this thread is computing, innermost last.
+    static FRAMES: RefCell<Vec<RunningFunction>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A cached function that is being computed.
@@ -85,12 +94,13 @@ impl Frame {
     /// `None` where this thread-local variable is gone, as it may be in the destructor of another: nobody asks for
     /// frames there.
     pub(crate) fn enter(function: &'static Function) -> Option<Self> {
-        FRAMES.try_with(|frames| frames.borrow_mut().push((function, None))).ok().map(|()| Self)
+        let running = RunningFunction { function, expires: None, inside: Duration::ZERO };
+        FRAMES.try_with(|frames| frames.borrow_mut().push(running)).ok().map(|()| Self)
     }
 
     /// The cached function that called; unknown on a worker of rayon, which may have stolen the job from anywhere.
     pub(crate) fn innermost() -> Option<&'static Function> {
-        let innermost = FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.0)).ok().flatten()?;
+        let innermost = FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.function)).ok().flatten()?;
         rayon::current_thread_index().is_none().then_some(innermost)
     }
 
@@ -100,24 +110,35 @@ impl Frame {
     /// function's result expires too early, never too late.
     pub(crate) fn expires(at: Option<u64>) {
         let Some(at) = at else { return };
-        Self::note(at);
+        Self::note(|frame| frame.expire(at));
         if let Some(listener) = LISTENER.get() {
             listener(SystemTime::UNIX_EPOCH + Duration::from_nanos(at));
         }
     }
 
-    fn note(at: u64) {
+    fn note(note: impl FnOnce(&mut RunningFunction)) {
         // `try_with`: a cached function may run in the destructor of another thread local.
-        let _ = FRAMES.try_with(|frames| {
-            if let Some((_, first)) = frames.borrow_mut().last_mut() {
-                *first = Some(first.map_or(at, |first| first.min(at)));
-            }
-        });
+        let _ = FRAMES.try_with(|frames| frames.borrow_mut().last_mut().map(note));
     }
 
-    /// When the first of the cached calls inside expires.
-    pub(crate) fn leave(self) -> Option<u64> {
-        FRAMES.try_with(|frames| frames.borrow().last().and_then(|frame| frame.1)).ok().flatten()
+    /// Ends a computation that took that long: when the first of the cached calls inside expires, and how long they took.
+    ///
+    /// The computation around it took this time, too, even where a worker of rayon has run a stolen job meanwhile.
+    pub(crate) fn leave(frame: Option<Self>, whole: Duration) -> (Option<u64>, ComputeTime) {
+        let of_frame = |_: &Self| {
+            FRAMES.try_with(|frames| frames.borrow().last().map(|frame| (frame.expires, frame.inside))).ok().flatten()
+        };
+        let (expires, inside) = frame.as_ref().and_then(of_frame).unwrap_or_default();
+        drop(frame);
+        let took = ComputeTime { whole, inside };
+        Self::note(|around| around.inside = around.inside.saturating_add(took.own()));
+        (expires, took)
+    }
+}
+
+impl RunningFunction {
+    fn expire(&mut self, at: u64) {
+        self.expires = Some(self.expires.map_or(at, |first| first.min(at)));
     }
 }
 
@@ -125,9 +146,11 @@ impl Drop for Frame {
     /// On unwinding too: if the panic is caught, the calls inside have been made all the same.
     fn drop(&mut self) {
         let left = FRAMES.try_with(|frames| frames.borrow_mut().pop()).ok().flatten();
-        // The listener has heard of it.
-        if let Some(at) = left.and_then(|(_, expires)| expires) {
-            Self::note(at);
-        }
+        let Some(RunningFunction { expires, inside, .. }) = left else { return };
+        Self::note(|around| {
+            around.inside = around.inside.saturating_add(inside);
+            // The listener has heard of it.
+            expires.into_iter().for_each(|at| around.expire(at));
+        });
     }
 }

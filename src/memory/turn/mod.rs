@@ -21,6 +21,7 @@ use crate::memory::tiers::Ask;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, Savable};
 use crate::record::Record;
+use crate::stats::recorder::ComputeTime;
 use crate::stats::verbose::{MissReport, Storing};
 use crate::store::LockedKey;
 
@@ -139,29 +140,29 @@ impl Engine {
         Waited::Turn(ComputeTurn { missed, decision, edited, lead: Box::new(lead) })
     }
 
-    /// Stores what a call that missed has computed in `duration`, and says so; `None` if an edit stays instead.
+    /// Stores what a call that missed has computed in this time, and says so; `None` if an edit stays instead.
     pub(crate) fn put_computed(
         &self,
         turn: &ComputeTurn,
         site: &Site,
         draft: Result<Box<(Draft, Compression)>>,
         value: &dyn Savable,
-        duration: Duration,
+        took: ComputeTime,
     ) -> Result<Option<Record>> {
         let mut begin = Instant::now();
         let stored = draft.and_then(|draft| {
             let (draft, compression) = &*draft;
             draft.expect_unchanged_files()?;
             begin = Instant::now();
-            self.archive.put(site, draft, value, duration, *compression)
+            self.archive.put(site, draft, value, took.whole, *compression)
         });
         match &stored {
             Ok(Some(record)) => {
                 turn.lands_empty(false);
-                self.computed(&turn.missed, duration, &Storing::Stored(site, record, begin.elapsed()));
+                self.computed(&turn.missed, took, &Storing::Stored(site, record, begin.elapsed()));
             }
-            Ok(None) => self.computed(&turn.missed, duration, &Storing::NotStored(EDITED.into())),
-            Err(error) => self.computed(&turn.missed, duration, &Storing::failed(error)),
+            Ok(None) => self.computed(&turn.missed, took, &Storing::NotStored(EDITED.into())),
+            Err(error) => self.computed(&turn.missed, took, &Storing::failed(error)),
         }
         stored
     }

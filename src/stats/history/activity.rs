@@ -27,7 +27,8 @@ pub struct Activity {
     pub faults: u64,
     /// The time that computing the results of the first hits took when they were stored.
     pub saved: Duration,
-    /// The time that the computations of the misses took.
+    /// The time that the computations of the misses took, without the cached calls inside that were computed on the same
+    /// thread: their time is counted for their own functions, so that a sum counts all time once.
     pub spent: Duration,
     /// The time for hashing arguments, of first hits and misses.
     pub hashing: Duration,

@@ -170,6 +170,11 @@ impl Run {
         self.write_if_older(AFTER_A_MISS);
     }
 
+    /// How many computations of this function no line has yet.
+    pub(crate) fn unwritten_misses(&self, function: &str) -> u64 {
+        self.state().and_then(|state| state.pending.get(function).map(|activity| activity.misses)).unwrap_or(0)
+    }
+
     /// Writes down what was counted, if nothing was for a minute.
     pub(crate) fn look(&self) {
         self.write_if_older(AMONG_HITS);

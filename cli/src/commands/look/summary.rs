@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cache;
 use crate::exit::{Exit, Outcome};
 use crate::out::{Out, Style};
-use crate::text::{count, duration, entries, idle, nanoseconds, now, rfc3339, safe, several, short, size};
+use crate::text::{ago, count, duration, entries, nanoseconds, now, rfc3339, safe, several, short, size};
 
 /// What there is of one function.
 #[derive(Clone)]
@@ -90,10 +90,10 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
     if let Some((name, largest)) = functions.iter().max_by_key(|(_, sum)| sum.bytes) {
         let mut line = format!("largest: {} {}", safe(short(name)), size(largest.bytes));
         if let Some((name, coldest)) = functions.iter().min_by_key(|(_, sum)| sum.used) {
-            let (name, idle) = (safe(short(name)), idle(coldest.used));
-            line.push_str(&format!("   unused longest: {name}, last used {idle} ago, {}", size(coldest.bytes)));
+            let (name, used) = (safe(short(name)), ago(coldest.used));
+            line.push_str(&format!("   unused longest: {name}, last used {used}, {}", size(coldest.bytes)));
         }
-        out.line(line.replace("just now ago", "just now"))?;
+        out.line(line)?;
     }
     out.line("see: ndcache ls, stats, gc --dry-run, verify, report")?;
     Ok(Exit::Fine)
