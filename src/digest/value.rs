@@ -51,10 +51,10 @@ impl Digest {
     pub(crate) fn hex(self) -> Hex {
         let mut hex = [0; 32];
         for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+            pair.copy_from_slice(&[byte >> 4, byte & 15]);
         }
-        Hex(hex)
+        // Without a table, so that many digits are made at once.
+        Hex(hex.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }))
     }
 
     /// The digest of bytes in one piece.

@@ -89,6 +89,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over these bytes, if they come next.
+    #[inline]
     pub(super) fn passes(&mut self, bytes: &[u8]) -> bool {
         let rest = self.rest().strip_prefix(bytes);
         if let Some(rest) = rest {
@@ -152,7 +153,8 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn u64(&mut self) -> Result<u64> {
-        self.head(&NUMBER)
+        // Most numbers of a record are long: times, and those of types.
+        if self.passes(&[0xcf]) { self.number_of::<8>() } else { self.head(&NUMBER) }
     }
 
     #[inline]
@@ -169,7 +171,14 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn digest(&mut self) -> Result<Digest> {
-        self.bytes()?.try_into().map(Digest::from_bytes).map_err(value)
+        match self.0.split_first_chunk::<18>() {
+            // As this version writes its length.
+            Some((&[0xc4, 16, ref digest @ ..], rest)) => {
+                self.0 = rest;
+                Ok(Digest::from_bytes(*digest))
+            }
+            _ => self.bytes()?.try_into().map(Digest::from_bytes).map_err(value),
+        }
     }
 
     pub(super) fn text(&mut self) -> Result<String> {

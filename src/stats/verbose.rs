@@ -204,6 +204,7 @@ impl Recorder {
     }
 
     /// The present moment, if a hit is to be reported when it has been loaded.
+    #[inline]
     pub(crate) fn hits_from(&self) -> Option<Instant> {
         (self.prints(HITS) || tracing::enabled!(tracing::Level::DEBUG)).then(Instant::now)
     }

@@ -392,7 +392,7 @@ impl ContentHasher {
         if self.shallow && self.stream.has_room(1 + LEN) {
             self.stream.update(&[tag as u8]);
             self.stream.update(&value);
-        } else if !(self.flows && self.stream.extend(tag as u8, value)) {
+        } else if !(self.takes_bytes() && self.stream.extend(tag as u8, value)) {
             self.tagged(tag, &value);
         }
     }
@@ -428,13 +428,26 @@ impl ContentHasher {
             }
             return;
         }
+        self.takes_bytes();
+        self.stream.update(bytes);
+    }
+
+    /// Whether bytes are simply appended, from the first ones on.
+    #[inline]
+    fn takes_bytes(&mut self) -> bool {
+        self.flows || (!self.shallow && self.begin_to_flow())
+    }
+
+    /// Puts a leaf that stood alone before the bytes that come now. Out of line: it is done once.
+    #[inline(never)]
+    fn begin_to_flow(&mut self) -> bool {
         self.empty = false;
         if let Some(leaf) = self.only.take() {
             self.stream.update(&[Tag::Leaf as u8]);
             self.stream.update(&leaf.to_bytes());
         }
-        self.stream.update(bytes);
         self.flows = true;
+        true
     }
 }
 
