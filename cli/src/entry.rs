@@ -12,7 +12,7 @@ use crate::cache;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::filter::Filter;
 use crate::out::Out;
-use crate::text::{Alike, closest, listed, nanoseconds, rfc3339, safe, safe_json, short};
+use crate::text::{ShownNames, closest, listed, nanoseconds, rfc3339, safe, safe_json, short};
 
 /// The longest text of a result.
 const RESULT: usize = 60;
@@ -26,8 +26,11 @@ pub(crate) fn open_for(out: &mut Out, id: &str) -> Outcome<Memory> {
     if is_of_an_entry { cache::of_file(out, Path::new(id)) } else { cache::for_reading(out) }
 }
 
+/// How the files of an entry end, beside its record's `.record`: arrays by their codec, and values that are too long for it.
+pub(crate) const DATA_FILES: [&str; 3] = [".npy", ".npy.gz", ".msgpack"];
+
 fn is_path(id: &str) -> bool {
-    let is_file = [".record", ".npy", ".npy.gz", ".msgpack"].iter().any(|end| id.ends_with(end));
+    let is_file = id.ends_with(".record") || DATA_FILES.iter().any(|end| id.ends_with(end));
     // A function's path may have a `/`, too.
     is_file || id.contains('/') && Path::new(id).exists()
 }
@@ -149,7 +152,7 @@ pub(crate) fn of_path(memory: &Memory, function: &str, bad: &mut dyn FnMut(Strin
 pub(crate) fn chosen<T>(
     memory: &Memory,
     named: &[String],
-    of: Option<&str>,
+    of_function: Option<&str>,
     filter: &mut Filter,
     out: &mut Out,
     take: impl FnOnce(&mut dyn Iterator<Item = Entry>) -> Outcome<T>,
@@ -158,7 +161,7 @@ pub(crate) fn chosen<T>(
         let found = named.iter().map(|id| find_one_of(memory, id)).collect::<Outcome<Vec<_>>>()?;
         return take(&mut found.into_iter());
     }
-    let path = of.map(|name| function(memory, name)).transpose()?;
+    let path = of_function.map(|name| function(memory, name)).transpose()?;
     let entries: Box<dyn Iterator<Item = ndcache::Result<Entry>>> = match &path {
         Some(path) => Box::new(memory.entries_named(path)),
         None => Box::new(memory.entries()),
@@ -211,8 +214,8 @@ pub(crate) fn meant(name: &str, functions: &[String], place: &str, [advice, furt
         }
         [function] => Ok((*function).clone()),
         several => {
-            let (count, alike) = (several.len(), Alike::among(several.iter().map(|path| path.as_str())));
-            let several = several.iter().map(|path| alike.shown(path));
+            let (count, names) = (several.len(), ShownNames::among(several.iter().map(|path| path.as_str())));
+            let several = several.iter().map(|path| names.shown(path));
             Err(Failure::usage(format!("function `{}` is one of {count}: {}", safe(name), listed(several))))
         }
     }

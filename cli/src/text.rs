@@ -76,12 +76,12 @@ pub(crate) fn now() -> SystemTime {
 /// `2 hours ago`
 pub(crate) fn ago(time: SystemTime) -> String {
     let Ok(age) = now().duration_since(time) else { return "just now".to_owned() };
-    let of = |number: u64, unit: &str| format!("{} {unit}{} ago", count(number), if number == 1 { "" } else { "s" });
+    let units = |number: u64, unit: &str| format!("{} {unit}{} ago", count(number), if number == 1 { "" } else { "s" });
     match age.as_secs() {
         0..60 => "just now".to_owned(),
-        seconds @ 60..3600 => of(seconds / 60, "minute"),
-        seconds @ 3600..DAY => of(seconds / 3600, "hour"),
-        seconds => of(seconds / DAY, "day"),
+        seconds @ 60..3600 => units(seconds / 60, "minute"),
+        seconds @ 3600..DAY => units(seconds / 3600, "hour"),
+        seconds => units(seconds / DAY, "day"),
     }
 }
 
@@ -214,18 +214,18 @@ pub(crate) fn short(function: &str) -> &str {
 }
 
 /// What is shown of several functions of one list, so that it tells none of them from another.
-pub(crate) struct Alike(HashSet<String>);
+pub(crate) struct ShownNames(HashSet<String>);
 
-impl Alike {
+impl ShownNames {
     pub(crate) fn among<'a>(paths: impl IntoIterator<Item = &'a str>) -> Self {
         let paths: HashSet<&str> = paths.into_iter().collect();
-        let (mut seen, mut alike) = (HashSet::new(), HashSet::new());
+        let (mut seen, mut ambiguous) = (HashSet::new(), HashSet::new());
         for name in paths.into_iter().map(shown_path) {
             if !seen.insert(name.clone()) {
-                alike.insert(name.into_owned());
+                ambiguous.insert(name.into_owned());
             }
         }
-        Self(alike)
+        Self(ambiguous)
     }
 
     /// A function's path for a reader, in full where that of another one would look the same.
@@ -415,8 +415,8 @@ mod tests {
         ] {
             assert_eq!(shown_path(path), expected);
         }
-        let alike = Alike::among(["app/app::f", "app/app/app::f", "app/app::g", "app/app::g"]);
-        assert_eq!((alike.shown("app/app::f"), alike.shown("app/app::g")), ("app/app::f".into(), "app::g".into()));
+        let names = ShownNames::among(["app/app::f", "app/app/app::f", "app/app::g", "app/app::g"]);
+        assert_eq!((names.shown("app/app::f"), names.shown("app/app::g")), ("app/app::f".into(), "app::g".into()));
     }
 
     #[test]

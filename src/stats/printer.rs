@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use crate::digest::escaped;
 use crate::store::takes;
 
-/// The level from which on warnings are printed.
+/// The level of `verbose` from which on warnings are printed.
 const WARNINGS: u8 = 1;
 
 /// Prints what a memory says of its calls, as far as its level of `verbose` goes.
@@ -25,7 +25,8 @@ impl Printer {
         self.level >= level
     }
 
-    /// Prints what is logged at `warn` or `error` once in a memory, or once for a function.
+    /// Prints a warning, whose caller has logged it, too: most callers give one once in a memory or once for a function; a
+    /// call that waits for another process gives one each minute.
     pub(crate) fn warn(self, what: &str) {
         if self.prints(WARNINGS) {
             let mut text = String::new();

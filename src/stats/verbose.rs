@@ -248,7 +248,7 @@ impl Recorder {
         }
     }
 
-    /// Prints what is logged at `warn` or `error` once in a memory, or once for a function.
+    /// Prints a warning, whose caller has logged it, too.
     pub(crate) fn warn(&self, what: &str) {
         self.printer.warn(what);
     }

@@ -29,7 +29,7 @@ const LEFT_OUT: [&str; 6] = ["callers", "ui", "included", "target", "snapshots",
 const HEAD: &str = "\
 # Every file
 
-Each file, folder by folder, with the first sentence of its head and, in brackets, the types that it defines for other files. [Architecture](architecture.md) says how the folders depend on each other, [contributing](contributing.md) where details are decided. Unit tests are in `tests.rs` or `tests/` beside the code that they test. This page is written by `NDCACHE_WRITE_PAGES=1 cargo test --test ndcache every_file_is_listed`.
+Each file, folder by folder, with the first sentence of its head and, in brackets, the types that it defines for other files. [Architecture](architecture.md) says how the folders depend on each other, [contributing](contributing.md) where a change goes. Unit tests are in `tests.rs` or `tests/` beside the code that they test. This page is written by `NDCACHE_WRITE_PAGES=1 cargo test --test ndcache every_file_is_listed`.
 ";
 
 #[test]

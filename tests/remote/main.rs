@@ -6,7 +6,6 @@
 
 mod conform;
 mod doctor;
-mod encrypted;
 mod faults;
 #[path = "../support/fork.rs"]
 mod fork;
@@ -16,3 +15,4 @@ mod process;
 mod proxy;
 mod secrets;
 mod servers;
+mod tls;

@@ -1,6 +1,7 @@
 //! What URLs and options mean, and what is refused of them.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -102,6 +103,44 @@ fn what_is_secret_of_a_url_or_an_option_is_not_repeated() {
     let store = ObjectStore::new("https://user:hunter2@server/a").unwrap();
     assert_eq!(store.place(), "https://server/a at https://server");
     assert_eq!(format!("{store:?}"), "ObjectStore(https://server/a at https://server)");
+}
+
+/// What the environment says, a process of its own is told.
+#[test]
+fn a_store_is_asked_to_encrypt_each_object_if_the_environment_or_an_option_says_so() {
+    const CHILD: &str = "NDCACHE_REMOTE_AT_REST";
+    const SAID: [(&str, &str); 2] = [("server_side_encryption", "aws:kms"), ("sse_kms_key_id", "a-key")];
+    let put = |port: &str, more: Said<'_>| {
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let options = LOCAL.into_iter().chain([("endpoint", endpoint.as_str())]).chain(more.iter().copied());
+        let until = Deadline::after(Duration::from_secs(10));
+        ObjectStore::with("s3://ndc/a", options).unwrap().put(&Put::new("object", until), &b"x".to_vec()).unwrap();
+    };
+    if let Ok(port) = std::env::var(CHILD) {
+        return put(&port, &[]);
+    }
+    let proxy = Proxy::before(1, |_, _| Action::Answer(200, "ETag: \"1\"\r\n".to_owned(), String::new()));
+    let port = proxy.port.to_string();
+    put(&port, &[]);
+    put(&port, &SAID);
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args([
+        "--exact",
+        "places::a_store_is_asked_to_encrypt_each_object_if_the_environment_or_an_option_says_so",
+        "--nocapture",
+    ]);
+    child.envs(SAID.map(|(key, value)| (format!("AWS_{}", key.to_ascii_uppercase()), value))).env(CHILD, &port);
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    let asked = proxy.seen().into_iter().map(|request| {
+        let head = request.head.to_ascii_lowercase();
+        let lines = head.lines().filter(|line| line.starts_with("x-amz-server-side-encryption"));
+        let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+        lines.sort();
+        lines.join(", ")
+    });
+    let said = "x-amz-server-side-encryption-aws-kms-key-id: a-key, x-amz-server-side-encryption: aws:kms";
+    assert_eq!(asked.collect::<Vec<_>>(), ["", said, said]);
 }
 
 /// Credentials are asked for once while they last, again when they end, and not once more while an answer is still to

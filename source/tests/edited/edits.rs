@@ -224,6 +224,19 @@ fn the_trait_in_scope_decides_which_method_is_meant() {
             "use @::*; fn root(x: u8) -> u8 { x.m() }",
             "fn root(x: u8) -> u8 { use @::Ext; x.m() }",
             "mod p { pub use crate::@::*; } use p::*; fn root(x: u8) -> u8 { x.m() }",
+            "mod p { pub use crate::@::Ext as _; } use p::*; fn root(x: u8) -> u8 { x.m() }",
+            "macro_rules! bring { () => { use @::Ext; } } bring!(); fn root(x: u8) -> u8 { x.m() }",
+            "macro_rules! bring { () => { use @::Ext as _; } } bring!(); fn root(x: u8) -> u8 { x.m() }",
+            "macro_rules! bring { ($m:ident) => { use $m::Ext as _; } } bring!(@); fn root(x: u8) -> u8 { x.m() }",
+            "macro_rules! bring { () => { use crate::@::Ext as _; } } mod p { bring!(); pub fn f(x: u8) -> u8 { x.m() } } fn root(x: u8) -> u8 { p::f(x) }",
+            "macro_rules! bring { () => { use @::Ext as _; } } fn root(x: u8) -> u8 { bring!(); x.m() }",
+            "mod p { pub use crate::@::Ext; } use p::Ext as _; fn root(x: u8) -> u8 { x.m() }",
+            "mod p { pub use crate::@::Ext; } macro_rules! bring { () => { use p::Ext; } } bring!(); fn root(x: u8) -> u8 { x.m() }",
+            "mod p { pub use crate::@::Ext; } macro_rules! bring { () => { use p::Ext as _; } } bring!(); fn root(x: u8) -> u8 { x.m() }",
+            "mod p { pub use crate::@::Ext; } macro_rules! bring { ($m:ident) => { use $m::Ext as _; } } bring!(p); fn root(x: u8) -> u8 { x.m() }",
+            "mod p { pub use crate::@::Ext; } macro_rules! bring { () => { use p::Ext as _; } } mod q { use super::*; bring!(); pub fn f(x: u8) -> u8 { x.m() } } fn root(x: u8) -> u8 { q::f(x) }",
+            "mod p { pub use crate::@::Ext as Renamed; } macro_rules! bring { () => { use crate::p::*; } } bring!(); fn root(x: u8) -> u8 { x.m() }",
+            "mod p { pub use crate::@::Ext as Renamed; } macro_rules! bring { () => { use crate::p::Renamed as _; } } bring!(); fn root(x: u8) -> u8 { x.m() }",
         ] {
             let digest = |module: &str| {
                 Crate::new(&[("src/lib.rs", &format!("{modules}{}", root.replace('@', module)))]).reached().digest

@@ -11,7 +11,7 @@ const CACHE_LINE: usize = 64;
 /// The span of memory in bytes up to which a view stays in a core's own cache while it is copied, in whatever order.
 const CACHED: usize = 2 << 20;
 
-/// The length of a block along the last axis, in elements; the best of 4, 8, 16, 32 and 64 for a cube of `f64` in reverse
+/// How many elements of a row are copied before the next row's; the best of 4, 8, 16, 32 and 64 for a cube of `f64` in reverse
 /// order of axes, and beside the best for other views (2026-11-30).
 const BLOCK: usize = 16;
 
@@ -20,19 +20,20 @@ const SOME_LEAVES: usize = 4;
 
 /// Copies the elements from the `start`th on, in logical order, until `out` is full.
 ///
-/// Along the first axis these are a part of one block, some whole blocks, and a part of another; each part is divided
-/// in the same way along the next axis. So all but a few elements move in large regular copies, whatever the layout.
+/// A slab is what has one place along the first axis. The elements are a part of one slab, some whole slabs, and a part of
+/// another; each part is divided in the same way along the next axis. So all but a few elements move in large regular
+/// copies, whatever the layout.
 pub(crate) fn gather<A: Element>(view: ArrayViewD<'_, A>, start: usize, out: &mut [A]) {
     if out.len() == view.len() {
         return copy(&view, out);
     }
-    let block = view.len() / view.len_of(Axis(0));
-    let (first, skipped) = (start / block, start % block);
-    let first_whole = start.div_ceil(block);
+    let slab = view.len() / view.len_of(Axis(0));
+    let (first, skipped) = (start / slab, start % slab);
+    let first_whole = start.div_ceil(slab);
 
-    let (head, rest) = out.split_at_mut((first_whole * block - start).min(out.len()));
-    let (middle, tail) = rest.split_at_mut(rest.len() / block * block);
-    let first_tail = first_whole + middle.len() / block;
+    let (head, rest) = out.split_at_mut((first_whole * slab - start).min(out.len()));
+    let (middle, tail) = rest.split_at_mut(rest.len() / slab * slab);
+    let first_tail = first_whole + middle.len() / slab;
     if !head.is_empty() {
         gather(view.index_axis(Axis(0), first), skipped, head);
     }

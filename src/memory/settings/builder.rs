@@ -233,8 +233,8 @@ impl MemoryBuilder {
     ///
     /// * 1: a line for each computation, with the function, its arguments in short, the time, the stored bytes, and
     ///   why the call missed, as in [`Memory::explain`]. To find this out each miss reads up to 1,000 records. Also a
-    ///   line for each warning that is given once for a function or for a memory: what can't be stored, a tier that
-    ///   fails, a folder that was deleted.
+    ///   line for each warning, which is given once for a function or for a memory: what can't be stored, a tier that
+    ///   fails, a folder that was deleted. A call that waits for another process prints a warning each minute.
     /// * 2: also a line for each hit, with what was loaded.
     /// * 3: also the key and the entry's files below each line.
     ///

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Gc, out: &mut Out) -> Outcome {
     let function = args.function.as_deref().map(|name| function(&memory, name)).transpose()?;
     let plan = collection(&memory, args.by, function.as_deref(), &limits, superseded)?;
     tell_spared(&plan, out);
-    let free = limits.free.as_ref().map_or(0, |free| free.of(plan.total().bytes));
+    let free = limits.free.as_ref().map_or(0, |free| free.in_bytes(plan.total().bytes));
     if plan.bytes() < free {
         let (bytes, free) = (size(plan.bytes()), size(free));
         out.note(format!("no more than {bytes} of {free} can be freed: the rest isn't there, or is pinned or edited"));
@@ -51,8 +51,8 @@ struct Asked {
 impl Asked {
     /// The limits where so much is stored.
     fn limits(&self, stored: Evicted) -> Limits {
-        let left = self.free.as_ref().map(|free| stored.bytes.saturating_sub(free.of(stored.bytes)));
-        let most = self.max_size.as_ref().map(|most| most.of(stored.bytes));
+        let left = self.free.as_ref().map(|free| stored.bytes.saturating_sub(free.in_bytes(stored.bytes)));
+        let most = self.max_size.as_ref().map(|most| most.in_bytes(stored.bytes));
         Limits { bytes: left.or(most), items: self.max_items, age: self.unused }
     }
 }
@@ -75,7 +75,7 @@ impl Amount {
         Ok(Self::Bytes(bytes))
     }
 
-    fn of(&self, stored: u64) -> u64 {
+    fn in_bytes(&self, stored: u64) -> u64 {
         match self {
             Self::Bytes(bytes) => *bytes,
             Self::Share(share) => (stored as f64 * share) as u64,

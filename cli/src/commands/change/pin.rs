@@ -26,8 +26,8 @@ pub(crate) fn pin(args: &Pin, out: &mut Out) -> Outcome {
 fn lists(out: &mut Out) -> Outcome {
     let pins = cache::for_reading(out)?.pins()?;
     if out.is_json() {
-        let of = |(name, keys): (&String, &Vec<Key>)| json!({ "name": name, "keys": texts(keys) });
-        out.document(json!({ "pins": pins.iter().map(of).collect::<Vec<_>>() }))?;
+        let list = |(name, keys): (&String, &Vec<Key>)| json!({ "name": name, "keys": texts(keys) });
+        out.document(json!({ "pins": pins.iter().map(list).collect::<Vec<_>>() }))?;
     } else if pins.is_empty() {
         out.note("nothing is pinned");
     } else {

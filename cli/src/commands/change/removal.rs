@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Unfinished;
 use crate::out::{Out, item_text};
 use crate::table::{Hide, Left, PIECE, Right, Table};
-use crate::text::{Alike, ago, count, duration, entries, idle, listed, nanoseconds, several, size};
+use crate::text::{ShownNames, ago, count, duration, entries, idle, listed, nanoseconds, several, size};
 
 /// Whether something is removed, and whether that is asked before.
 #[derive(Clone, Copy)]
@@ -159,9 +159,9 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
     let head = [("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)];
     let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(4), Hide(3)]);
     let functions = plan.by_function();
-    let alike = Alike::among(functions.iter().map(|function| function.function.as_str()));
+    let names = ShownNames::among(functions.iter().map(|function| function.function.as_str()));
     for function in &functions {
-        let (name, again) = (alike.shown(&function.function).into_owned(), duration(function.duration));
+        let (name, again) = (names.shown(&function.function).into_owned(), duration(function.duration));
         table.row([name, count(function.entries), size(function.bytes), again, why(function)]);
     }
     table.print(out)?;

@@ -57,9 +57,9 @@ pub(crate) fn run(args: &Bench, out: &mut Out) -> Outcome {
         return Ok(Exit::Fine);
     }
     let mut table = Table::new(&[("ARRAY", Right), ("1 THREAD", Right), ("ALL THREADS", Right), ("READING", Right)], 0);
-    let of = |speed: f64| format!("{}/s", size(speed as u64));
+    let shown = |speed: f64| format!("{}/s", size(speed as u64));
     for row in rows {
-        table.row([size(row.bytes as u64), of(row.one), of(row.all), of(row.read)]);
+        table.row([size(row.bytes as u64), shown(row.one), shown(row.all), shown(row.read)]);
     }
     table.print(out)?;
     out.note(format!(

@@ -1,4 +1,5 @@
-//! Commands that check: stored bytes, the folder of a cache, digests, the speed of the machine.
+//! Commands that check: stored bytes, the folder of a cache with the calls that are computed there, digests, the speed of
+//! the machine.
 
 pub(crate) mod bench;
 mod computing;

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::args::Verify;
 use crate::cache;
 use crate::commands::change::removal::{Consent, agreed};
-use crate::entry::{arguments, call, function};
+use crate::entry::{DATA_FILES, arguments, call, function};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Unfinished;
 use crate::out::{Out, Style};
@@ -203,7 +203,7 @@ fn is_young(path: &Path, problem: &Problem) -> bool {
     // What is of tomorrow, by a clock that goes wrong, isn't old.
     let is_young = |modified: SystemTime| !modified.elapsed().is_ok_and(|age| age >= GARBAGE_AGE);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_of_an_entry = [".tmp", ".npy", ".npy.gz", ".msgpack"].iter().any(|end| name.ends_with(end));
+    let is_of_an_entry = name.ends_with(".tmp") || DATA_FILES.iter().any(|end| name.ends_with(end));
     matches!(problem, Problem::Orphan) && is_of_an_entry && modified().is_ok_and(is_young)
 }
 

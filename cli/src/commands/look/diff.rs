@@ -12,7 +12,7 @@ use crate::commands::look::why::WithNearest;
 use crate::entry::{array, find, open_for, scalar};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{Alike, count, safe};
+use crate::text::{ShownNames, count, safe};
 
 /// Larger arrays aren't compared element by element.
 const LARGEST: u64 = 1 << 30;
@@ -86,8 +86,8 @@ pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
 
 /// Which two functions were called, for a reader or in full.
 fn functions(before: &str, now: &str, in_full: bool) -> String {
-    let alike = Alike::among([before, now]);
-    let [before, now] = [before, now].map(|path| if in_full { path.into() } else { alike.shown(path) });
+    let names = ShownNames::among([before, now]);
+    let [before, now] = [before, now].map(|path| if in_full { path.into() } else { names.shown(path) });
     format!("function: {before} → {now}")
 }
 

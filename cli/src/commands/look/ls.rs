@@ -17,7 +17,7 @@ use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::{Out, item_text};
 use crate::table::{Hide, Left, Right, Shrink, Table};
-use crate::text::{Alike, Calendar, ago, count, duration, nanoseconds, rfc3339, size, when};
+use crate::text::{Calendar, ShownNames, ago, count, duration, nanoseconds, rfc3339, size, when};
 
 pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
     let mut filter = Filter::new(&args.selection)?;
@@ -117,13 +117,13 @@ fn print_functions(
     let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(6), Hide(5), Hide(4), Hide(3)]);
     // What was never counted is not 0.
     let none = || "–".to_owned();
-    let alike = Alike::among(functions.iter().map(|(name, _)| name.as_str()));
+    let names = ShownNames::among(functions.iter().map(|(name, _)| name.as_str()));
     for (name, sum) in &functions {
         let (hits, saved) = match activity.get(&*History::logged_name(name)) {
             Some(activity) => (count(activity.hits), duration(activity.saved)),
             None => (none(), none()),
         };
-        let (name, entries, bytes) = (alike.shown(name).into_owned(), count(sum.entries), size(sum.bytes));
+        let (name, entries, bytes) = (names.shown(name).into_owned(), count(sum.entries), size(sum.bytes));
         table.row([name, entries, bytes, hits, saved, duration(sum.duration), ago(sum.used)]);
     }
     table.print(out)
@@ -227,8 +227,8 @@ fn print(args: &Ls, mut ranking: Ranking<'_>, out: &mut Out) -> Outcome<()> {
     // With the entries of all functions in one table each row has to name its function.
     let named = args.function.is_none();
     let (mut table, calendar) = (table(args, named), Calendar::new());
-    let alike = named.then(|| Alike::among(ranking.functions()));
-    let row = |entry: &Entry| row(entry, args.long, alike.as_ref(), &calendar);
+    let names = named.then(|| ShownNames::among(ranking.functions()));
+    let row = |entry: &Entry| row(entry, args.long, names.as_ref(), &calendar);
     ranking.each(row, |rows| {
         rows.into_iter().for_each(|row| table.row(row));
         table.print_piece(out)
@@ -253,10 +253,10 @@ fn table(args: &Ls, named: bool) -> Table {
     if named { table.paths(FUNCTION) } else { table }
 }
 
-fn row(entry: &Entry, long: bool, alike: Option<&Alike>, calendar: &Calendar) -> Vec<String> {
+fn row(entry: &Entry, long: bool, names: Option<&ShownNames>, calendar: &Calendar) -> Vec<String> {
     let key = entry.key().to_string();
     let mut row = vec![if long { key } else { key[..8].to_owned() }];
-    row.extend(alike.map(|alike| alike.shown(entry.function()).into_owned()));
+    row.extend(names.map(|names| names.shown(entry.function()).into_owned()));
     row.extend([
         arguments(entry),
         result(entry),

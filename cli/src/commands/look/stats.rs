@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Table};
 use crate::text::{
-    Alike, count, day, duration, minute, moment, nanoseconds, now, parse_duration, rfc3339, safe, several,
+    ShownNames, count, day, duration, minute, moment, nanoseconds, now, parse_duration, rfc3339, safe, several,
 };
 
 pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
@@ -213,22 +213,22 @@ fn print(
     let row = |names: Vec<String>, tell: &dyn Fn(&Column) -> String| {
         names.into_iter().chain(columns.iter().map(|column| tell(column))).collect::<Vec<_>>()
     };
-    let (alike, runs) = (Alike::among(groups.keys().map(String::as_str)), runs(history, by));
+    let (names, runs) = (ShownNames::among(groups.keys().map(String::as_str)), runs(history, by));
     let shown = |name: &str| match (by, runs.get(name)) {
-        (By::Function, _) => vec![alike.shown(name).into_owned()],
+        (By::Function, _) => vec![names.shown(name).into_owned()],
         (_, Some((from, host))) => {
             let host = if host.is_empty() { "–".to_owned() } else { (*host).to_owned() };
             vec![name.chars().take(DIGITS).collect(), minute(*from), host]
         }
         (_, None) => vec![name.to_owned()],
     };
-    ordered(groups, &runs).into_iter().for_each(|(name, it)| table.row(row(shown(name), &|(_, of)| of(it))));
+    ordered(groups, &runs).into_iter().for_each(|(name, it)| table.row(row(shown(name), &|(_, value)| value(it))));
     let mut all = vec!["all".to_owned()];
     all.resize(if by == By::Run { 3 } else { 1 }, String::new());
     table.row(match is_empty {
         // Never counted is not 0.
         true => row(all, &|_| "–".to_owned()),
-        false => row(all, &|(_, of)| of(total)),
+        false => row(all, &|(_, value)| value(total)),
     });
     table.print(out)
 }

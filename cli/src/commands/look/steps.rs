@@ -11,7 +11,7 @@ use crate::cache;
 use crate::exit::{Exit, Outcome};
 use crate::out::Out;
 use crate::table::{Left, Right, Table};
-use crate::text::{Alike, duration, nanoseconds, rfc3339, size, when};
+use crate::text::{ShownNames, duration, nanoseconds, rfc3339, size, when};
 
 pub(crate) fn list(args: &Ls, memory: &Memory, out: &mut Out) -> Outcome {
     let (mut steps, mut bad) = (Vec::new(), 0);
@@ -46,9 +46,9 @@ pub(crate) fn list(args: &Ls, memory: &Memory, out: &mut Out) -> Outcome {
             ("STATE", Left),
         ];
         let mut table = Table::new(&head, 2);
-        let alike = Alike::among(steps.iter().map(Step::function));
+        let names = ShownNames::among(steps.iter().map(Step::function));
         for step in &steps {
-            let (function, arguments) = (alike.shown(step.function()).into_owned(), arguments(step));
+            let (function, arguments) = (names.shown(step.function()).into_owned(), arguments(step));
             let target = step.target().map_or_else(|| "–".to_owned(), |path| path.display().to_string());
             let (bytes, took, made) = (size(step.bytes()), duration(step.duration()), when(step.created()));
             table.row([target, function, arguments, bytes, took, made, state(step).to_owned()]);

@@ -74,8 +74,8 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
         return Ok(Exit::Fine);
     }
     let place = out.styled(Style::Head, &safe(&cache::place(&memory)));
-    let of = several(functions.len() as u64, "function");
-    out.line(format!("{place}  {}  {}  {of}  {kind}{mapped}", entries(all.entries), size(all.bytes)))?;
+    let of_functions = several(functions.len() as u64, "function");
+    out.line(format!("{place}  {}  {}  {of_functions}  {kind}{mapped}", entries(all.entries), size(all.bytes)))?;
     if bad > 0 {
         let bad = format!("{} can't be read: see `ndcache verify`", count(bad));
         out.line(out.styled(Style::Bad, &bad))?;

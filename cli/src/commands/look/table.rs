@@ -26,12 +26,12 @@ const NARROWEST: usize = 8;
 /// A column, with a name that no other one has.
 struct Column {
     name: String,
-    of: Of,
+    content: ColumnContent,
 }
 
-/// What a column is of.
+/// What a column shows of each entry.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Of {
+enum ColumnContent {
     Argument(String),
     /// The whole result.
     Result,
@@ -115,36 +115,38 @@ fn shorten<T>(args: &TableArgs, list: &mut Vec<T>, turns: bool) {
 /// then what every entry has. Of those that have one name the first one keeps it.
 fn columns(rows: &[Row]) -> Vec<Column> {
     let (mut columns, mut known, mut names) = (Vec::new(), HashSet::new(), HashSet::new());
-    let mut add = |of: Of| {
-        if !known.insert(of.clone()) {
+    let mut add = |content: ColumnContent| {
+        if !known.insert(content.clone()) {
             return;
         }
-        let (room, name) = match &of {
-            Of::Argument(name) => ("argument", &**name),
-            Of::Field(name) => ("result", &**name),
-            Of::Result => ("entry", "result"),
-            Of::Took => ("entry", "took"),
-            Of::Created => ("entry", "created"),
-            Of::Key => ("entry", "key"),
+        let (room, name) = match &content {
+            ColumnContent::Argument(name) => ("argument", &**name),
+            ColumnContent::Field(name) => ("result", &**name),
+            ColumnContent::Result => ("entry", "result"),
+            ColumnContent::Took => ("entry", "took"),
+            ColumnContent::Created => ("entry", "created"),
+            ColumnContent::Key => ("entry", "key"),
         };
         let mut name = name.to_owned();
         while !names.insert(name.clone()) {
             name = format!("{room}.{name}");
         }
-        columns.push(Column { name, of });
+        columns.push(Column { name, content });
     };
     let arguments = rows.iter().flat_map(|row| row.entry.arguments()).map(|argument| argument.name());
     let mut seen = HashSet::new();
-    arguments.filter(|name| seen.insert(*name)).for_each(|name| add(Of::Argument(name.to_owned())));
+    arguments.filter(|name| seen.insert(*name)).for_each(|name| add(ColumnContent::Argument(name.to_owned())));
     let fields = |row: &Row| match &row.value {
         Value::Map(entries) => entries.iter().map(|(key, _)| field(key)).collect::<Option<Vec<_>>>(),
         _ => None,
     };
     match rows.iter().map(fields).collect::<Option<Vec<_>>>() {
-        Some(fields) if !rows.is_empty() => fields.into_iter().flatten().for_each(|name| add(Of::Field(name))),
-        _ => add(Of::Result),
+        Some(fields) if !rows.is_empty() => {
+            fields.into_iter().flatten().for_each(|name| add(ColumnContent::Field(name)))
+        }
+        _ => add(ColumnContent::Result),
     }
-    [Of::Took, Of::Created, Of::Key].into_iter().for_each(add);
+    [ColumnContent::Took, ColumnContent::Created, ColumnContent::Key].into_iter().for_each(add);
     columns
 }
 
@@ -157,9 +159,9 @@ fn field(key: &Value) -> Option<String> {
 
 impl Row {
     fn value(&self, column: &Column) -> Option<&Value> {
-        match (&column.of, &self.value) {
-            (Of::Result, value) => Some(value),
-            (Of::Field(name), Value::Map(entries)) => {
+        match (&column.content, &self.value) {
+            (ColumnContent::Result, value) => Some(value),
+            (ColumnContent::Field(name), Value::Map(entries)) => {
                 entries.iter().find(|(key, _)| matches!(key, Value::Text(key) if key == name)).map(|(_, value)| value)
             }
             _ => None,
@@ -168,12 +170,12 @@ impl Row {
 
     /// A cell for programs: numbers in full, texts without quotes, times in seconds.
     fn plain(&self, column: &Column) -> String {
-        match &column.of {
-            Of::Argument(name) => self.plain_argument(name).unwrap_or_default(),
-            Of::Took => format!("{:.9}", self.entry.duration().as_secs_f64()),
-            Of::Created => rfc3339(self.entry.created()),
-            Of::Key => self.entry.key().to_string(),
-            Of::Result | Of::Field(_) => match self.value(column) {
+        match &column.content {
+            ColumnContent::Argument(name) => self.plain_argument(name).unwrap_or_default(),
+            ColumnContent::Took => format!("{:.9}", self.entry.duration().as_secs_f64()),
+            ColumnContent::Created => rfc3339(self.entry.created()),
+            ColumnContent::Key => self.entry.key().to_string(),
+            ColumnContent::Result | ColumnContent::Field(_) => match self.value(column) {
                 None | Some(Value::Nil) => String::new(),
                 Some(Value::Text(text)) => text.clone(),
                 Some(value) => self.in_words(value, usize::MAX),
@@ -209,12 +211,14 @@ impl Row {
     }
 
     fn cell(&self, column: &Column) -> String {
-        match &column.of {
-            Of::Took => duration(self.entry.duration()),
-            Of::Created => moment(self.entry.created()),
-            Of::Key => self.entry.key().to_string()[..8].to_owned(),
-            Of::Argument(name) => self.argument(name).unwrap_or_default(),
-            Of::Result | Of::Field(_) => self.value(column).map(|value| self.in_words(value, ROOM)).unwrap_or_default(),
+        match &column.content {
+            ColumnContent::Took => duration(self.entry.duration()),
+            ColumnContent::Created => moment(self.entry.created()),
+            ColumnContent::Key => self.entry.key().to_string()[..8].to_owned(),
+            ColumnContent::Argument(name) => self.argument(name).unwrap_or_default(),
+            ColumnContent::Result | ColumnContent::Field(_) => {
+                self.value(column).map(|value| self.in_words(value, ROOM)).unwrap_or_default()
+            }
         }
     }
 
@@ -230,7 +234,7 @@ impl Row {
             .iter()
             .filter_map(|column| {
                 // Arguments have a place of their own.
-                let name = if column.of == Of::Result { "result" } else { &*column.name };
+                let name = if column.content == ColumnContent::Result { "result" } else { &*column.name };
                 self.value(column).map(|value| (name.to_owned(), value_json(value)))
             })
             .collect();

@@ -159,11 +159,11 @@ fn origins(memory: &Memory, explained: &[WithNearest], out: &mut Out) -> Vec<Vec
     for link in lineage.iter().flat_map(|lineage| lineage.links()) {
         sources.entry((link.call().key(), link.argument().name().to_owned())).or_default().extend(link.source());
     }
-    let of =
+    let sources_of =
         |entry: &Entry, argument: &str| sources.get(&(entry.key(), argument.to_owned())).map_or(&[][..], Vec::as_slice);
     let found = explained.iter().zip(&differing).map(|(explained, arrays)| {
         let [now, before] = [explained.both().next(), explained.both().nth(1)];
-        let origin = |argument: &&str| origin(argument, of(before?, argument), of(now?, argument));
+        let origin = |argument: &&str| origin(argument, sources_of(before?, argument), sources_of(now?, argument));
         arrays.iter().filter_map(origin).collect()
     });
     found.collect()

@@ -21,7 +21,7 @@ pub(crate) const EXPLAINED: usize = 10;
 
 /// Reads the whole cache: all records, the log, and the arrays of pictures. What can't be read is counted or reported.
 pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool, out: &mut Out) -> Model {
-    let mut survey = ReportSurvey::of(memory, texts, pictures);
+    let mut survey = ReportSurvey::read(memory, texts, pictures);
     let history = cache::history(memory, None, out);
     survey.rank(&history);
     let lineage = explain(&mut survey, memory, texts);

@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
+use ndcache::stats::Activity;
+
 use crate::commands::report::gather::EXPLAINED;
 use crate::commands::report::model::{FunctionReport, Model, UNUSED_DAYS};
-use crate::text::{Alike, count, day, duration, entries, moment, safe, size};
+use crate::text::{ShownNames, count, day, duration, entries, moment, safe, size};
 
-/// The most functions, days and entries that are listed.
+/// How many functions, days, edges and entries are listed at most.
 const LISTED: usize = 50;
 
-/// The whole report, with the newest entries alone.
+/// The whole report; of the entries only the newest.
 pub(crate) fn markdown(model: &Model) -> String {
     let mut text = String::from("# Report of a cache\n\n");
     if let Some(folder) = &model.folder {
@@ -26,15 +28,13 @@ pub(crate) fn markdown(model: &Model) -> String {
 }
 
 fn numbers(model: &Model, text: &mut String) {
-    // What was never counted is not 0.
-    let of =
-        |value: fn(&ndcache::stats::Activity) -> String| model.activity.as_ref().map_or_else(|| "–".to_owned(), value);
+    let counted = |value: fn(&Activity) -> String| counted(model.activity.as_ref(), value);
     let rows = [
-        ["Saved".to_owned(), of(|it| duration(it.saved))],
-        ["Spent".to_owned(), of(|it| duration(it.spent))],
-        ["First hits".to_owned(), of(|it| count(it.hits))],
-        ["Repeats".to_owned(), of(|it| count(it.repeats))],
-        ["Computed".to_owned(), of(|it| count(it.misses))],
+        ["Saved".to_owned(), counted(|it| duration(it.saved))],
+        ["Spent".to_owned(), counted(|it| duration(it.spent))],
+        ["First hits".to_owned(), counted(|it| count(it.hits))],
+        ["Repeats".to_owned(), counted(|it| count(it.repeats))],
+        ["Computed".to_owned(), counted(|it| count(it.misses))],
         ["Stored".to_owned(), format!("{}, {}", size(model.stored.bytes), entries(model.stored.entries))],
         [
             format!("Unused for {UNUSED_DAYS} days"),
@@ -48,25 +48,28 @@ fn numbers(model: &Model, text: &mut String) {
     }
 }
 
-fn alike(model: &Model) -> Alike {
-    Alike::among(model.functions.iter().map(|function| function.name.as_str()))
+/// A dash where nothing was counted: 0 would be a claim.
+fn counted(activity: Option<&Activity>, value: fn(&Activity) -> String) -> String {
+    activity.map_or_else(|| "–".to_owned(), value)
+}
+
+fn shown_names(model: &Model) -> ShownNames {
+    ShownNames::among(model.functions.iter().map(|function| function.name.as_str()))
 }
 
 fn functions(model: &Model, text: &mut String) {
     text.push_str("## Functions\n\n");
-    let alike = alike(model);
+    let names = shown_names(model);
     let row = |function: &FunctionReport| {
-        let of = |value: fn(&ndcache::stats::Activity) -> String| {
-            function.activity.as_ref().map_or_else(|| "–".to_owned(), value)
-        };
+        let counted = |value: fn(&Activity) -> String| counted(function.activity.as_ref(), value);
         let stored = function.stored;
         [
-            escaped(&alike.shown(&function.name)),
+            escaped(&names.shown(&function.name)),
             count(stored.entries),
             size(stored.bytes),
-            of(|it| count(it.hits)),
-            of(|it| count(it.misses)),
-            of(|it| duration(it.saved)),
+            counted(|it| count(it.hits)),
+            counted(|it| count(it.misses)),
+            counted(|it| duration(it.saved)),
             duration(stored.duration),
             function.used.map_or_else(|| "–".to_owned(), day),
         ]
@@ -78,14 +81,14 @@ fn functions(model: &Model, text: &mut String) {
 
 fn misses(model: &Model, text: &mut String) {
     text.push_str("## Misses and why\n\n");
-    let alike = alike(model);
+    let names = shown_names(model);
     let mut most: Vec<_> = model.functions.iter().filter(|function| !function.spent().is_zero()).collect();
     most.sort_by(|a, b| (b.spent(), &a.name).cmp(&(a.spent(), &b.name)));
     let row = |function: &FunctionReport| {
         let reasons = function.activity.iter().flat_map(|it| &it.reasons);
         let reasons: Vec<_> = reasons.map(|(reason, misses)| format!("{} {reason}", count(*misses))).collect();
         let why = function.why.as_deref().unwrap_or("–");
-        [escaped(&alike.shown(&function.name)), duration(function.spent()), escaped(&reasons.join(", ")), escaped(why)]
+        [escaped(&names.shown(&function.name)), duration(function.spent()), escaped(&reasons.join(", ")), escaped(why)]
     };
     table(
         text,
@@ -96,7 +99,7 @@ fn misses(model: &Model, text: &mut String) {
 
 fn days(model: &Model, text: &mut String) {
     text.push_str("## By day\n\n");
-    let skipped = model.days.len().saturating_sub(LISTED);
+    let older = model.days.len().saturating_sub(LISTED);
     let row = |(date, it): (&jiff::civil::Date, &crate::commands::report::model::Day)| {
         let saved = it.saved.values().fold(std::time::Duration::ZERO, |sum, it| sum.saturating_add(*it));
         let made: u64 = it.made.values().sum();
@@ -104,8 +107,10 @@ fn days(model: &Model, text: &mut String) {
             [saved, it.spent].map(|it| if model.activity.is_some() { duration(it) } else { "–".to_owned() });
         [date.to_string(), saved, spent, count(made)]
     };
-    table(text, &["Day", "Saved", "Spent", "Entries made"], model.days.iter().skip(skipped).map(row));
-    tell_more(text, model.days.len(), "days");
+    table(text, &["Day", "Saved", "Spent", "Entries made"], model.days.iter().skip(older).map(row));
+    if older > 0 {
+        let _ = writeln!(text, "and {} earlier days\n", count(older as u64));
+    }
 }
 
 fn lineage(model: &Model, text: &mut String) {
@@ -113,11 +118,11 @@ fn lineage(model: &Model, text: &mut String) {
         return;
     }
     text.push_str("## Lineage\n\n");
-    let alike = alike(model);
+    let names = shown_names(model);
     let mut edges: Vec<_> = model.lineage.edges.iter().collect();
     edges.sort_by_key(|edge| (std::cmp::Reverse(edge.bytes), edge.from, edge.to));
     let row = |edge: &&crate::commands::report::model::Edge| {
-        let [from, to] = [edge.from, edge.to].map(|at| escaped(&alike.shown(model.name(at))));
+        let [from, to] = [edge.from, edge.to].map(|at| escaped(&names.shown(model.name(at))));
         [from, to, count(edge.links), size(edge.bytes)]
     };
     table(text, &["From", "To", "Arguments", "Size"], edges.iter().take(LISTED).map(row));
@@ -126,11 +131,11 @@ fn lineage(model: &Model, text: &mut String) {
 
 fn newest(model: &Model, text: &mut String) {
     text.push_str("## Newest entries\n\n");
-    let alike = alike(model);
+    let names = shown_names(model);
     let row = |row: &crate::commands::report::model::Row| {
         [
             format!("`{}`", &row.key.to_string()[..12]),
-            escaped(&alike.shown(model.name(row.function))),
+            escaped(&names.shown(model.name(row.function))),
             escaped(&row.arguments),
             escaped(&row.result),
             size(row.bytes),
@@ -162,7 +167,7 @@ fn table<const N: usize>(text: &mut String, head: &[&str; N], rows: impl IntoIte
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for char in safe(text).chars() {
-        // Brackets of shapes are harmless unless a parenthesis follows, and then that is escaped.
+        // Brackets of shapes are harmless unless a parenthesis follows, and parentheses are escaped.
         if char.is_ascii_punctuation() && !matches!(char, '.' | ',' | ':' | '-' | '=' | '/' | '[' | ']' | '"' | '\'') {
             escaped.push('\\');
         }

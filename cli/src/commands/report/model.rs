@@ -152,7 +152,7 @@ pub(crate) struct Edge {
 impl Model {
     /// The whole of it as a document.
     pub(crate) fn json(&self) -> Json {
-        let of = |count: fn(&Activity) -> u64| self.activity.as_ref().map(count);
+        let counted = |count: fn(&Activity) -> u64| self.activity.as_ref().map(count);
         let pictures = |it: &Pictures| {
             let drawn: Vec<Json> = it.drawn.iter().map(|picture| self.picture(picture)).collect();
             json!({ "drawn": drawn, "left_out": it.left_out, "unreadable": it.unreadable })
@@ -168,12 +168,12 @@ impl Model {
             "bytes": self.stored.bytes,
             "duration_ns": nanoseconds(self.stored.duration),
             "unreadable": self.unreadable,
-            "hits": of(|it| it.hits),
-            "repeats": of(|it| it.repeats),
-            "misses": of(|it| it.misses),
-            "faults": of(|it| it.faults),
-            "saved_ns": of(|it| nanoseconds(it.saved)),
-            "spent_ns": of(|it| nanoseconds(it.spent)),
+            "hits": counted(|it| it.hits),
+            "repeats": counted(|it| it.repeats),
+            "misses": counted(|it| it.misses),
+            "faults": counted(|it| it.faults),
+            "saved_ns": counted(|it| nanoseconds(it.saved)),
+            "spent_ns": counted(|it| nanoseconds(it.spent)),
             "reasons": self.activity.as_ref().map(|it| &it.reasons),
             "unused": {
                 "days": UNUSED_DAYS,
@@ -242,7 +242,7 @@ fn day((date, day): (&Date, &Day)) -> Json {
 }
 
 fn function(function: &FunctionReport) -> Json {
-    let of = |count: fn(&Activity) -> u64| function.activity.as_ref().map(count);
+    let counted = |count: fn(&Activity) -> u64| function.activity.as_ref().map(count);
     let version = |it: &Version| {
         json!({
             "code": it.code,
@@ -258,11 +258,11 @@ fn function(function: &FunctionReport) -> Json {
         "duration_ns": nanoseconds(function.stored.duration),
         "created": function.created.map(rfc3339),
         "used": function.used.map(rfc3339),
-        "hits": of(|it| it.hits),
-        "repeats": of(|it| it.repeats),
-        "misses": of(|it| it.misses),
-        "saved_ns": of(|it| nanoseconds(it.saved)),
-        "spent_ns": of(|it| nanoseconds(it.spent)),
+        "hits": counted(|it| it.hits),
+        "repeats": counted(|it| it.repeats),
+        "misses": counted(|it| it.misses),
+        "saved_ns": counted(|it| nanoseconds(it.saved)),
+        "spent_ns": counted(|it| nanoseconds(it.spent)),
         "reasons": function.activity.as_ref().map(|it| &it.reasons),
         "why": function.why,
         "superseded": { "entries": function.superseded.entries, "bytes": function.superseded.bytes },

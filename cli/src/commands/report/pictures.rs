@@ -82,8 +82,8 @@ impl Picture {
             None => text.push_str(", without a finite element"),
         }
         if self.nan > 0 {
-            let of = if self.sampled > 0 { " of a sample" } else { "" };
-            text.push_str(&format!(", {} NaN{of}", self.nan));
+            let sampled = if self.sampled > 0 { " of a sample" } else { "" };
+            text.push_str(&format!(", {} NaN{sampled}", self.nan));
         }
         text
     }

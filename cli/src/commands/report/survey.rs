@@ -66,7 +66,7 @@ fn age(entry: &Entry) -> Age {
 
 impl ReportSurvey {
     /// Reads all entries. What can't be read is counted.
-    pub(crate) fn of(memory: &Memory, texts: Texts, pictures: bool) -> Self {
+    pub(crate) fn read(memory: &Memory, texts: Texts, pictures: bool) -> Self {
         let mut survey = Self {
             texts,
             functions: Vec::new(),

@@ -63,6 +63,11 @@ fn named() -> Outcome<Vec<tier::Tier>> {
     }
 }
 
+/// Fails if a filter isn't valid.
+fn check(filter: &TierFilter) -> Outcome<()> {
+    selected(filter, None).map(drop)
+}
+
 /// What a filter selects, of a function with this path.
 fn selected(filter: &TierFilter, function: Option<String>) -> Outcome<Filter> {
     let since = filter.since.as_deref().map(parse_duration).transpose()?;
@@ -104,7 +109,7 @@ fn function_there(memory: &Memory, name: &str, places: &[String], out: &mut Out)
 }
 
 /// Says on stderr what went wrong, each of it once.
-fn complain(troubles: &[Trouble], out: &mut Out) {
+fn tell_troubles(troubles: &[Trouble], out: &mut Out) {
     troubles.iter().for_each(|trouble| out.complain(&trouble.to_string()));
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::args::TierFilter;
 use crate::commands::change::removal::{Consent, agreed};
-use crate::commands::tier::{complain, documents, function_there, selected};
+use crate::commands::tier::{documents, function_there, selected, tell_troubles};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::text::{count, entries, listed, safe};
@@ -34,7 +34,7 @@ pub(super) fn run(memory: &Memory, filter: &TierFilter, yes: bool, out: &mut Out
             count(tiers)
         ))?,
     }
-    complain(&purged.troubles, out);
+    tell_troubles(&purged.troubles, out);
     let is_fine = purged.troubles.iter().all(|trouble| trouble.class == "unsupported");
     Ok(if is_fine { Exit::Fine } else { Exit::Found })
 }

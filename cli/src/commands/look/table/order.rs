@@ -7,7 +7,7 @@ use std::str::Chars;
 use clap::ValueEnum;
 use ndcache::inspect::Value;
 
-use super::{Column, Of, Row};
+use super::{Column, ColumnContent, Row};
 use crate::args::Sort;
 use crate::commands::look::ranking;
 use crate::exit::{Failure, Outcome};
@@ -39,7 +39,7 @@ pub(super) fn sort(rows: &mut [Row], columns: &[Column], by: &str, reverse: bool
         return Ok(false);
     };
     // As in `ls`: the longest and the newest first.
-    let most_first = matches!(column.of, Of::Took | Of::Created) != reverse;
+    let most_first = matches!(column.content, ColumnContent::Took | ColumnContent::Created) != reverse;
     let mut ranks: Vec<(Rank, usize)> = rows.iter().map(|row| row.rank(column)).zip(0..).collect();
     // Of equal ones the oldest is first.
     ranks.sort_by(|(a, _), (b, _)| a.order(b, most_first));
@@ -64,16 +64,18 @@ fn unknown(columns: &[Column], by: &str) -> Failure {
 
 impl Row {
     fn rank(&self, column: &Column) -> Rank {
-        match &column.of {
-            Of::Argument(name) => Rank::of_text(self.argument_text(name).unwrap_or_default()),
-            Of::Took => Rank::Number(Number::Whole(nanoseconds(self.entry.duration()).into())),
-            Of::Created => {
+        match &column.content {
+            ColumnContent::Argument(name) => Rank::of_text(self.argument_text(name).unwrap_or_default()),
+            ColumnContent::Took => Rank::Number(Number::Whole(nanoseconds(self.entry.duration()).into())),
+            ColumnContent::Created => {
                 let since = self.entry.created().duration_since(std::time::SystemTime::UNIX_EPOCH);
                 Rank::Number(Number::Whole(nanoseconds(since.unwrap_or_default()).into()))
             }
             // Its digits as letters: they are no number.
-            Of::Key => Rank::Text(self.entry.key().to_string().chars().filter_map(letter).collect()),
-            Of::Result | Of::Field(_) => self.value(column).map_or(Rank::None, |value| self.rank_of(value)),
+            ColumnContent::Key => Rank::Text(self.entry.key().to_string().chars().filter_map(letter).collect()),
+            ColumnContent::Result | ColumnContent::Field(_) => {
+                self.value(column).map_or(Rank::None, |value| self.rank_of(value))
+            }
         }
     }
 

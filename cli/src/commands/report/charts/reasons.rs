@@ -65,10 +65,10 @@ fn ranks<'a>(functions: &[&'a FunctionReport]) -> Vec<&'a str> {
 
 fn parts(function: &FunctionReport, ranks: &[&str]) -> Vec<(String, String, u64)> {
     let reasons = function.activity.as_ref().map(|activity| &activity.reasons);
-    let of = |reason: &&str| reasons.and_then(|reasons| reasons.get(*reason)).copied().unwrap_or(0);
+    let misses = |reason: &&str| reasons.and_then(|reasons| reasons.get(*reason)).copied().unwrap_or(0);
     let own = ranks.iter().take(COLORS).enumerate();
-    let mut parts: Vec<_> = own.map(|(rank, it)| (color(rank), safe(it).into_owned(), of(it))).collect();
-    parts.push((color(COLORS), "others".to_owned(), saturating_sum(ranks.iter().skip(COLORS).map(of))));
+    let mut parts: Vec<_> = own.map(|(rank, it)| (color(rank), safe(it).into_owned(), misses(it))).collect();
+    parts.push((color(COLORS), "others".to_owned(), saturating_sum(ranks.iter().skip(COLORS).map(misses))));
     parts.retain(|(_, _, misses)| *misses > 0);
     parts
 }

@@ -34,8 +34,8 @@ pub(crate) fn columns(model: &Model) -> String {
     base64(&deflated(document.to_string().as_bytes()))
 }
 
-fn numbers(rows: &[Row], of: fn(&Row) -> u64) -> Vec<u64> {
-    rows.iter().map(of).collect()
+fn numbers(rows: &[Row], value: fn(&Row) -> u64) -> Vec<u64> {
+    rows.iter().map(value).collect()
 }
 
 fn seconds(time: SystemTime) -> u64 {

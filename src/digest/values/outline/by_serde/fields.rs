@@ -91,7 +91,7 @@ impl Struct<'_> {
                 *axes = Some(inner.to_owned());
             }
             ("data", Some(axes)) => {
-                return value.serialize(Outliner { text, hasher, of: type_name::<T>(), axes: Some(axes) });
+                return value.serialize(Outliner { text, hasher, type_name: type_name::<T>(), axes: Some(axes) });
             }
             // Another struct of this name.
             _ => {

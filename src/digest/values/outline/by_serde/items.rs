@@ -10,6 +10,25 @@ use crate::digest::values::outline::by_serde::{OutlineResult, Stopped, element, 
 use crate::digest::values::outline::{LISTED, PartStep};
 use crate::digest::values::text::Text;
 
+/// What the items of a sequence are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ItemKind {
+    /// Of a sequence or an array: each is known by its index.
+    Elements,
+    /// Of a tuple.
+    Fields,
+}
+
+impl ItemKind {
+    /// What a list of them begins and ends with.
+    pub(super) fn brackets(self) -> [&'static str; 2] {
+        match self {
+            Self::Elements => ["[", "]"],
+            Self::Fields => ["(", ")"],
+        }
+    }
+}
+
 /// A sequence, an array or a tuple under way.
 pub(super) struct OutlineItems<'a> {
     pub(super) text: &'a mut Text,
@@ -18,9 +37,7 @@ pub(super) struct OutlineItems<'a> {
     pub(super) listed: bool,
     /// How many there are to be, in words.
     pub(super) label: String,
-    pub(super) close: &'static str,
-    /// Whether the items are fields, as those of a tuple.
-    pub(super) named: bool,
+    pub(super) kind: ItemKind,
     pub(super) position: usize,
 }
 
@@ -35,7 +52,7 @@ impl OutlineItems<'_> {
         if position >= LISTED {
             // More than were promised.
             self.text.note_missing();
-            self.text.display(format_args!(", …{}", self.close));
+            self.text.display(format_args!(", …{}", self.kind.brackets()[1]));
         }
         if position >= LISTED {
             return Err(Stopped);
@@ -44,9 +61,9 @@ impl OutlineItems<'_> {
             return Ok(());
         }
         self.text.comma(position);
-        match self.named {
-            true => self.text.serde_part(&PartStep::Field(&position.to_string()), value),
-            false => self.text.serde_part(&PartStep::Index(position), value),
+        match self.kind {
+            ItemKind::Fields => self.text.serde_part(&PartStep::Field(&position.to_string()), value),
+            ItemKind::Elements => self.text.serde_part(&PartStep::Index(position), value),
         }
         Ok(())
     }
@@ -68,10 +85,10 @@ impl OutlineItems<'_> {
 
     fn close(self) -> OutlineResult {
         if self.listed {
-            if !self.named {
+            if self.kind == ItemKind::Elements {
                 self.text.head(format_args!("sequence of {}", self.position));
             }
-            self.text.display(self.close);
+            self.text.display(self.kind.brackets()[1]);
         } else {
             self.hasher.usize(self.position);
             if self.position == 0 {

@@ -1,7 +1,7 @@
 //! Values that only serde knows, described while they serialize once.
 //!
-//! Serde doesn't tell arrays of the language from tuples, nor `f64` from what serializes like one: the name of the type
-//! that is serialized does, and it serves for nothing but the text. A part that refuses to serialize is left out.
+//! Serde doesn't tell arrays of the language from tuples, nor `f64` from what serializes like one. The name of the type
+//! does; it is used only for the text, never for a digest. A part that refuses to serialize is left out.
 
 mod entries;
 mod fields;
@@ -18,18 +18,19 @@ use crate::digest::values::outline::{CUT, LISTED, PartStep};
 use crate::digest::values::text::Text;
 use entries::OutlineEntries;
 use fields::{OutlineFields, Struct};
-use items::OutlineItems;
+use items::{ItemKind, OutlineItems};
 
 /// Describes what serde knows of a value.
 pub(crate) fn serialized<T: Serialize + ?Sized>(value: &T, text: &mut Text) {
     let mut hasher = ContentHasher::trusting();
     let done = value.serialize(Outliner::of::<T>(text, &mut hasher));
-    text.serialized(&hasher, done.is_ok());
+    text.end_serialized(&hasher, done.is_ok());
 }
 
 impl Text {
-    /// Ends the description of a value that serde has serialized: if it is a leaf, `hasher` has been fed all of it.
-    fn serialized(&mut self, hasher: &ContentHasher, whole: bool) {
+    /// Ends the description of a value that serde has serialized. For a leaf, `hasher` holds all of it, and its digest
+    /// becomes the head.
+    fn end_serialized(&mut self, hasher: &ContentHasher, whole: bool) {
         let whole = whole && hasher.failure().is_none();
         let outline = &mut self.outline;
         outline.is_incomplete |= !whole;
@@ -64,7 +65,7 @@ impl ser::Error for Stopped {
 
 type OutlineResult<T = ()> = Result<T, Stopped>;
 
-/// The element type of the arrays that a sequence of such values counts as.
+/// The dtype of the array that a sequence of this type is shown as; `None` if it is shown as no array.
 fn element(type_name: &'static str) -> Option<&'static str> {
     match type_name.trim_start_matches('&') {
         "usize" => Some("u64"),
@@ -77,20 +78,20 @@ fn element(type_name: &'static str) -> Option<&'static str> {
 /// The serializer of one value.
 struct Outliner<'a> {
     text: &'a mut Text,
-    /// Fed with a leaf.
+    /// Takes what a leaf consists of.
     hasher: &'a mut ContentHasher,
-    /// The name of the value's type.
-    of: &'static str,
-    /// The lengths of an array's axes, whose elements are the value.
+    type_name: &'static str,
+    /// If the value is the elements of an array: the lengths of its axes, as text.
     axes: Option<String>,
 }
 
 impl<'a> Outliner<'a> {
     fn of<T: ?Sized>(text: &'a mut Text, hasher: &'a mut ContentHasher) -> Self {
-        Self { text, hasher, of: type_name::<T>(), axes: None }
+        Self { text, hasher, type_name: type_name::<T>(), axes: None }
     }
 
-    /// The value that this one holds, behind `before` and in parentheses.
+    /// The value that this one holds, behind `before` and in parentheses. `mark` tells variants apart in the digest; it is
+    /// empty for a newtype.
     fn holds<T: Serialize + ?Sized>(self, before: &str, mark: &str, value: &T) -> OutlineResult {
         let Self { text, hasher, .. } = self;
         let mut part = text.below();
@@ -103,7 +104,7 @@ impl<'a> Outliner<'a> {
             false => value.serialize(Outliner::of::<T>(&mut part, hasher)),
         };
         text.display(format_args!("{before}("));
-        // What it holds has been fed, and makes a leaf of it only together with what was fed before.
+        // What it holds has been fed; it is a leaf only together with what was fed before.
         text.adopt(mark, part);
         text.display(")");
         done
@@ -114,16 +115,15 @@ impl<'a> Outliner<'a> {
         OutlineFields { text: self.text, open, close, position: 0 }
     }
 
-    fn items(self, len: usize, brackets: [&'static str; 2], named: bool) -> OutlineItems<'a> {
+    fn items(self, len: usize, kind: ItemKind) -> OutlineItems<'a> {
         let Self { text, hasher, axes, .. } = self;
-        let [open, close] = brackets;
         let listed = axes.is_none() && len <= LISTED;
         if listed {
             text.outline.has_parts = true;
-            text.display(open);
+            text.display(kind.brackets()[0]);
         }
         let label = axes.unwrap_or_else(|| len.to_string());
-        OutlineItems { text, hasher, listed, label, close, named, position: 0 }
+        OutlineItems { text, hasher, listed, label, kind, position: 0 }
     }
 }
 
@@ -221,12 +221,12 @@ impl<'a> Serializer for Outliner<'a> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> OutlineResult<OutlineItems<'a>> {
-        Ok(self.items(len.unwrap_or(0), ["[", "]"], false))
+        Ok(self.items(len.unwrap_or(0), ItemKind::Elements))
     }
 
     fn serialize_tuple(self, len: usize) -> OutlineResult<OutlineItems<'a>> {
-        let is_array = self.of.trim_start_matches('&').starts_with('[');
-        Ok(self.items(len, if is_array { ["[", "]"] } else { ["(", ")"] }, !is_array))
+        let is_array = self.type_name.trim_start_matches('&').starts_with('[');
+        Ok(self.items(len, if is_array { ItemKind::Elements } else { ItemKind::Fields }))
     }
 
     fn serialize_tuple_struct(self, name: &'static str, _: usize) -> OutlineResult<OutlineFields<'a>> {
@@ -254,6 +254,7 @@ impl<'a> Serializer for Outliner<'a> {
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> OutlineResult<Struct<'a>> {
+        // As ndarray serializes one: `v`, `dim`, `data`.
         if name == "Array" && len == 3 {
             return Ok(Struct::Array { text: self.text, hasher: self.hasher, axes: None });
         }

@@ -1,4 +1,4 @@
-//! Connections that are encrypted.
+//! Encrypted connections: which certificates are trusted.
 
 use std::process::Command;
 use std::time::Duration;
@@ -24,14 +24,14 @@ fn a_certificate_that_nobody_knows_is_told_and_nothing_is_sent() {
 /// In a process of its own, which is told of the authority.
 #[test]
 fn a_certificate_of_an_authority_that_ssl_cert_file_names_is_trusted() {
-    const CHILD: &str = "NDCACHE_REMOTE_ENCRYPTED";
+    const CHILD: &str = "NDCACHE_REMOTE_TLS";
     if let Ok(url) = std::env::var(CHILD) {
         conformance(&ObjectStore::new(&url).unwrap()).unwrap();
         return leads_away(&url);
     }
     let Some(server) = Server::of(Kind::Encrypted) else { return };
     let mut child = Command::new(std::env::current_exe().unwrap());
-    let test = "encrypted::a_certificate_of_an_authority_that_ssl_cert_file_names_is_trusted";
+    let test = "tls::a_certificate_of_an_authority_that_ssl_cert_file_names_is_trusted";
     child.args(["--exact", test, "--nocapture"]).env("SSL_CERT_FILE", server.folder.with_extension("ca"));
     let output = child.env(CHILD, server.url("known")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
