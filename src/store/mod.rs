@@ -30,7 +30,7 @@ mod tests;
 
 pub(crate) use disk::Disk;
 pub(crate) use files::append::Appended;
-pub(crate) use files::blob::NewBlob;
+pub(crate) use files::blob::{NewBlob, SharedBlob};
 pub(crate) use files::staged::StagedBlob;
 pub(crate) use files::walk::{FileKind, FolderItem, GARBAGE_AGE, OpenFolder, Removed};
 pub(crate) use home::expanded;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 impl Disk {
     /// Creates a blob under a name that is not taken; it can be read by anyone and written by its creator alone,
-    /// through this one descriptor.
+    /// through this one descriptor and copies of it.
     ///
     /// `expected_len` is a hint: that much is reserved, so that a full disk is found before anything is written.
     pub(crate) fn create(&self, name: &str, expected_len: u64) -> Result<NewBlob<'_>> {
@@ -224,11 +224,11 @@ impl NewBlob<'_> {
         write_all(&mut self.file, &second[done.saturating_sub(first.len())..], &self.path)
     }
 
-    /// Writes at this offset, within the length that was expected when the blob was created.
-    pub(crate) fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
+    /// For threads that write parts of the blob, within the length that was expected when it was created.
+    pub(crate) fn shared(&self) -> Result<SharedBlob> {
         between();
-        let written = self.file.file().write_all_at(bytes, at);
-        written.map_err(|error| Error::io("write", &self.path, error))
+        let file = self.file.file().try_clone().map_err(|error| Error::io("open", &self.path, error))?;
+        Ok(SharedBlob { file, path: self.path.clone() })
     }
 
     /// Flushes as `durability` asks, closes, and keeps the blob.
@@ -239,6 +239,20 @@ impl NewBlob<'_> {
         self.disk.sync_folders_of(&self.name, durability)?;
         self.finished = true;
         Ok(())
+    }
+}
+
+/// A blob in the making, as threads see it that write parts of it. Who finishes the blob has to wait for them.
+#[derive(Debug)]
+pub(crate) struct SharedBlob {
+    file: File,
+    path: PathBuf,
+}
+
+impl SharedBlob {
+    /// Writes at this offset.
+    pub(crate) fn write_at(&self, at: u64, bytes: &[u8]) -> Result<()> {
+        self.file.write_all_at(bytes, at).map_err(|error| Error::io("write", &self.path, error))
     }
 }
 

@@ -128,6 +128,12 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         None
     }
 
+    /// Returns the name of the server, if there may be several places on it: when it doesn't answer for one of them, it
+    /// isn't asked for the others either for a while. The default is nothing.
+    fn server(&self) -> Option<String> {
+        None
+    }
+
     /// Returns whether [`get`](Self::get) can return parts of objects; otherwise it is only called for whole ones.
     /// The default is `false`.
     fn ranges(&self) -> bool {

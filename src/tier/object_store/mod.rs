@@ -79,6 +79,8 @@ struct Remote {
     address: Address,
     options: StoreChoices,
     place: String,
+    /// The host of the server, with its port.
+    host: String,
     running: ForkMutex<Option<Arc<Running>>>,
 }
 
@@ -142,7 +144,7 @@ impl ObjectStore {
     {
         let Service::Remote(remote) = self.0 else { return self };
         let options = StoreChoices { source: Some(Arc::new(source)), ..remote.options.clone() };
-        let remote = Remote { options, ..Remote::at(remote.address.clone(), remote.place.clone()) };
+        let remote = Remote { options, ..Remote::at(&remote.address, &remote.place, &remote.host) };
         Self(Service::Remote(Arc::new(remote)))
     }
 
@@ -151,8 +153,9 @@ impl ObjectStore {
             Protocol::Folder => Service::Folder(Folder::new(format!("/{}", address.prefix))?),
             Protocol::Memory => Service::Memory(MemoryBackend::named(address.prefix.as_ref())),
             _ => {
-                let place = format!("{address} at {}", options.store(&address)?.endpoint);
-                Service::Remote(Arc::new(Remote { options, ..Remote::at(address, place) }))
+                let Store { endpoint, host, .. } = options.store(&address)?;
+                let remote = Remote::at(&address, &format!("{address} at {endpoint}"), &host);
+                Service::Remote(Arc::new(Remote { options, ..remote }))
             }
         }))
     }
@@ -204,15 +207,20 @@ impl Backend for ObjectStore {
         self.as_backend().advice(fault)
     }
 
+    fn server(&self) -> Option<String> {
+        self.as_backend().server()
+    }
+
     fn ranges(&self) -> bool {
         self.as_backend().ranges()
     }
 }
 
 impl Remote {
-    fn at(address: Address, place: String) -> Self {
+    fn at(address: &Address, place: &str, host: &str) -> Self {
         let options = StoreChoices { pairs: Vec::new(), source: None };
-        Self { address, options, place, running: ForkMutex::default() }
+        let (address, place, host) = (address.clone(), place.to_owned(), host.to_owned());
+        Self { address, options, place, host, running: ForkMutex::default() }
     }
 
     /// The connections of this process.
@@ -305,7 +313,30 @@ impl Backend for Remote {
         fault::advice(&self.address, fault, denied)
     }
 
+    fn server(&self) -> Option<String> {
+        Some(self.host.clone())
+    }
+
     fn ranges(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_on_one_server_say_so() {
+        let bucket = |name: &str, port: u16| {
+            let options = [("endpoint", format!("http://127.0.0.1:{port}")), ("allow_http", "true".to_owned())];
+            ObjectStore::with(format!("s3://{name}/folder"), options).unwrap().server()
+        };
+        assert_eq!(bucket("main", 9000), Some("127.0.0.1:9000".to_owned()));
+        assert_eq!(bucket("main", 9000), bucket("other", 9000));
+        assert_ne!(bucket("main", 9000), bucket("main", 9001));
+        let of = |url: &str| ObjectStore::new(url).unwrap().server();
+        assert_eq!(of("https://user:secret@server.org/main"), of("https://server.org/other"));
+        assert_eq!(of("memory:///"), None);
     }
 }

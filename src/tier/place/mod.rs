@@ -50,6 +50,8 @@ pub(crate) struct Place {
     pub(super) pace: Pace,
     /// Whether it gives parts of objects.
     pub(super) ranges: bool,
+    /// The server that it is on, if others may be on it, too.
+    server: Option<String>,
     counters: Arc<Counters>,
     pub(super) printer: Printer,
     /// What was warned of already: classes and causes.
@@ -93,10 +95,14 @@ impl Place {
             calls.end();
             false
         });
+        let server = caught(|| tier.backend.server()).unwrap_or_else(|| {
+            calls.end();
+            None
+        });
         let id = id(&name, &prefix);
         let (circuit, pace) = (Circuit::new(None), Pace::default());
         let (logged, refused) = (ForkMutex::default(), ForkMutex::default());
-        Self { name, id, prefix, calls, circuit, pace, ranges, counters, printer, logged, tier, refused }
+        Self { name, id, prefix, calls, circuit, pace, ranges, server, counters, printer, logged, tier, refused }
     }
 
     /// With its circuit in this folder, which is this user's alone.
@@ -211,6 +217,15 @@ impl Place {
         match answer {
             Ok(_) | Err(Fault::Absent | Fault::Exists | Fault::Unsupported) => self.circuit.answered(),
             Err(fault) => self.fault(fault),
+        }
+    }
+
+    /// Hears that another place has failed with this fault: if nobody answers on the server that both are on, that
+    /// isn't waited for again.
+    pub(super) fn hear_of_server(&self, other: &Self, fault: &Fault) {
+        let is_away = matches!(fault, Fault::Late) || fault.is_unreachable();
+        if is_away && self.id != other.id && self.server.is_some() && self.server == other.server {
+            self.circuit.failed(fault);
         }
     }
 

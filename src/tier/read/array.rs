@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::digest::{Digest, LEAF, combine};
@@ -13,7 +13,7 @@ use crate::record::{ArrayRecord, NPY};
 use crate::store::NewBlob;
 use crate::tier::place::Place;
 use crate::tier::place::calls::Started;
-use crate::tier::place::pipe::{Misfit, Piece, Pipe};
+use crate::tier::place::pipe::{ArrivedLeaf, Misfit, Pipe, PipeEnd, Progress};
 use crate::tier::{Backend, Deadline, Fault, Get};
 
 /// Parts of smaller and of larger files.
@@ -24,9 +24,6 @@ const LARGE: u64 = 256 << 20;
 /// Shorter files come in one stream.
 const STREAMED: u64 = 32 << 20;
 const STREAMS: usize = 4;
-
-/// The most pieces of a mebibyte that wait to be written.
-const WAITING: usize = 16;
 
 /// How often a caller looks how far it is.
 const TICK: Duration = Duration::from_millis(50);
@@ -57,8 +54,8 @@ pub(in crate::tier) struct Allowance<'a> {
     most: Duration,
     /// The lengths of all files.
     bytes: u64,
-    arrived: Arc<AtomicU64>,
-    /// How many had arrived when that was last seen to grow.
+    progress: Arc<Progress>,
+    /// How many had arrived when that was last seen to grow, or this machine was seen to write.
     seen: Cell<(u64, Instant)>,
     interrupted: &'a dyn Fn() -> bool,
 }
@@ -68,12 +65,12 @@ impl<'a> Allowance<'a> {
     pub(in crate::tier) fn new(duration: Duration, bytes: u64, interrupted: &'a dyn Fn() -> bool) -> Self {
         let most = duration.saturating_add(OVERTIME);
         let begin = Instant::now();
-        Self { begin, most, bytes, arrived: Arc::default(), seen: Cell::new((0, begin)), interrupted }
+        Self { begin, most, bytes, progress: Arc::default(), seen: Cell::new((0, begin)), interrupted }
     }
 
     /// The bytes that have arrived, and the time that they took.
     pub(in crate::tier) fn so_far(&self) -> (u64, Duration) {
-        (self.arrived.load(Ordering::Relaxed), self.begin.elapsed())
+        (self.progress.arrived.load(Ordering::Relaxed), self.begin.elapsed())
     }
 
     pub(in crate::tier) fn left(&self) -> Duration {
@@ -82,8 +79,9 @@ impl<'a> Allowance<'a> {
 
     /// Whether fetching goes on: by its speed so far it ends in time, and it is still wanted.
     fn expect_progress(&self) -> Result<(), FetchFailure> {
-        let (took, arrived) = (self.begin.elapsed(), self.arrived.load(Ordering::Relaxed));
-        if arrived > self.seen.get().0 {
+        let (took, arrived) = (self.begin.elapsed(), self.progress.arrived.load(Ordering::Relaxed));
+        // A place isn't silent while the disk of this machine is what takes long.
+        if arrived > self.seen.get().0 || self.progress.writing.load(Ordering::Relaxed) > 0 {
             self.seen.set((arrived, Instant::now()));
         } else if self.seen.get().1.elapsed() >= SILENCE {
             return Err(FetchFailure::Fault(Fault::Late));
@@ -107,7 +105,7 @@ pub(in crate::tier) fn fetch(
     place: &Place,
     name: String,
     array: &ArrayRecord,
-    blob: &mut NewBlob<'_>,
+    blob: &NewBlob<'_>,
     allowance: &Allowance<'_>,
 ) -> Result<bool, FetchFailure> {
     let mut leaves = ArrivedLeaves::of(array);
@@ -123,7 +121,7 @@ pub(in crate::tier) fn fetch_overflow(
     place: &Place,
     name: String,
     length: u64,
-    blob: &mut NewBlob<'_>,
+    blob: &NewBlob<'_>,
     allowance: &Allowance<'_>,
 ) -> Result<Digest, FetchFailure> {
     let mut leaves = ArrivedLeaves { offset: 0, header: Some(Vec::new()), digests: Vec::new() };
@@ -131,24 +129,26 @@ pub(in crate::tier) fn fetch_overflow(
     leaves.digest(length).ok_or(FetchFailure::Misfit)
 }
 
-/// Writes the whole object, and hashes its leaves as they come.
+/// Has the whole object written, and takes the digests of its leaves as they come.
 fn arrive(
     place: &Place,
     name: String,
     length: u64,
     leaves: &mut ArrivedLeaves,
-    blob: &mut NewBlob<'_>,
+    blob: &NewBlob<'_>,
     allowance: &Allowance<'_>,
 ) -> Result<(), FetchFailure> {
-    let (to, from) = sync_channel(WAITING);
-    let streams = begin(place, name, length, leaves.offset, &to, allowance);
-    drop(to);
+    let (to, from) = channel();
+    let blob = Arc::new(blob.shared().map_err(FetchFailure::Local)?);
+    let end = PipeEnd { blob: Arc::downgrade(&blob), leaves: to, progress: Arc::clone(&allowance.progress) };
+    let streams = begin(place, name, length, leaves.offset, end, allowance);
     let mut streams = streams.map_err(FetchFailure::Fault)?;
-    let written = write(&from, blob, allowance, leaves);
-    drop(from);
-    let wait = if written.is_ok() { allowance.left().max(FAREWELL) } else { FAREWELL };
+    let arrived = watch(&from, allowance, leaves);
+    // What is under way has nobody to go to from here on.
+    drop((from, blob));
+    let wait = if arrived.is_ok() { allowance.left().max(FAREWELL) } else { FAREWELL };
     let ended: Vec<_> = streams.iter_mut().map(|stream| stream.wait(wait).unwrap_or(Err(Fault::Late))).collect();
-    written?;
+    arrived?;
     ended.into_iter().collect::<Result<(), _>>().map_err(|fault| match fault {
         Fault::Other(error) if error.is::<Misfit>() => FetchFailure::Misfit,
         fault => FetchFailure::Fault(fault),
@@ -177,17 +177,17 @@ impl ArrivedLeaves {
         }
     }
 
-    fn add(&mut self, piece: &Piece) {
+    fn add(&mut self, leaf: &ArrivedLeaf) {
         let Some(header) = &self.header else { return };
-        if piece.at == 0 && !piece.bytes.starts_with(header) {
+        if leaf.at == self.offset && leaf.head != *header {
             self.header = None;
             return;
         }
-        let nth = usize::try_from(piece.at.saturating_sub(self.offset) / LEAF as u64).unwrap_or(usize::MAX);
+        let nth = usize::try_from(leaf.at.saturating_sub(self.offset) / LEAF as u64).unwrap_or(usize::MAX);
         if self.digests.len() <= nth {
             self.digests.resize(nth + 1, None);
         }
-        self.digests[nth] = Some(piece.leaf);
+        self.digests[nth] = Some(leaf.digest);
     }
 
     /// The digest of the leaves of a file of `length` bytes, if all of them are known.
@@ -205,7 +205,7 @@ fn begin(
     name: String,
     len: u64,
     offset: u64,
-    to: &SyncSender<Piece>,
+    end: PipeEnd,
     allowance: &Allowance<'_>,
 ) -> Result<Vec<Started<()>>, Fault> {
     let part = if !place.ranges {
@@ -220,18 +220,17 @@ fn begin(
     let streams = if len < STREAMED { 1 } else { STREAMS.min(usize::try_from(parts).unwrap_or(STREAMS)) };
     let (next, name, until) = (Arc::new(AtomicU64::new(0)), Arc::new(name), Deadline::after(allowance.left()));
     let stream = || {
-        let (next, name, to, arrived) =
-            (Arc::clone(&next), Arc::clone(&name), to.clone(), Arc::clone(&allowance.arrived));
+        let (next, name, end) = (Arc::clone(&next), Arc::clone(&name), end.clone());
         place.calls.start(move |backend: &dyn Backend| {
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 if n >= parts {
                     return Ok(());
                 }
-                let (at, end) = (if n == 0 { 0 } else { offset + n * part }, len.min(offset + (n + 1) * part));
-                let get = Get::new(&name, end - at, until);
-                let get = if parts > 1 { get.range(at..end) } else { get };
-                let mut pipe = Pipe::new(to.clone(), at..end, offset, Arc::clone(&arrived));
+                let (from, to) = (if n == 0 { 0 } else { offset + n * part }, len.min(offset + (n + 1) * part));
+                let get = Get::new(&name, to - from, until);
+                let get = if parts > 1 { get.range(from..to) } else { get };
+                let mut pipe = Pipe::new(end.clone(), from..to, offset);
                 let got = backend.get(&get, &mut pipe);
                 if let Err(fault) = pipe.finish(got) {
                     // The others needn't go on.
@@ -244,22 +243,35 @@ fn begin(
     (0..streams).map(|_| stream()).collect()
 }
 
-/// Writes what comes until nothing comes any more.
-fn write(
-    from: &Receiver<Piece>,
-    blob: &mut NewBlob<'_>,
+/// Takes the leaves until nothing comes any more.
+fn watch(
+    from: &Receiver<Result<ArrivedLeaf, Error>>,
     allowance: &Allowance<'_>,
     leaves: &mut ArrivedLeaves,
 ) -> Result<(), FetchFailure> {
     loop {
         match from.recv_timeout(TICK) {
-            Ok(piece) => {
-                leaves.add(&piece);
-                blob.write_at(piece.at, &piece.bytes).map_err(FetchFailure::Local)?;
-            }
+            Ok(leaf) => leaves.add(&leaf.map_err(FetchFailure::Local)?),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         allowance.expect_progress()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_silent_only_while_nothing_is_written_here() {
+        let allowance = Allowance::new(Duration::from_secs(3600), 1 << 30, &|| false);
+        let silent = || allowance.seen.set((0, Instant::now().checked_sub(SILENCE).expect("a machine that runs")));
+        silent();
+        allowance.progress.writing.store(1, Ordering::Relaxed);
+        assert!(allowance.expect_progress().is_ok());
+        silent();
+        allowance.progress.writing.store(0, Ordering::Relaxed);
+        assert!(matches!(allowance.expect_progress(), Err(FetchFailure::Fault(Fault::Late))));
     }
 }

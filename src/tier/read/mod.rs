@@ -122,6 +122,9 @@ impl Core {
                 tracing::warn!(tier = place.name, function = sought.function, %error, "a tier has a damaged result");
             }
             FetchOutcome::Here => place.circuit.intact(),
+            FetchOutcome::Failed(fault) => {
+                self.outbox.places.iter().for_each(|other| other.hear_of_server(place, fault));
+            }
             _ => {}
         }
         outcome

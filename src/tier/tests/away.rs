@@ -335,3 +335,50 @@ fn an_edit_that_is_made_while_its_result_is_fetched_stays() {
     assert!(place.count("get", ".npy") > 0);
     assert_eq!(memory.eval(super::line::call(super::ELEMENTS))[0], -17.0);
 }
+
+/// A place on a server that has no list of what was purged, and says nothing of results.
+#[derive(Debug)]
+struct Hushed {
+    place: &'static str,
+    server: Option<&'static str>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Backend for Hushed {
+    fn place(&self) -> String {
+        self.place.to_owned()
+    }
+
+    fn get(&self, get: &Get<'_>, _: &mut dyn Write) -> Result<Got, Fault> {
+        if !get.name.ends_with(".record") {
+            return Err(Fault::Absent);
+        }
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Err(Fault::Late)
+    }
+
+    fn put(&self, _: &Put<'_>, _: &dyn Body) -> Result<Stored, Fault> {
+        Err(Fault::Denied)
+    }
+
+    fn delete(&self, _: &str, _: Deadline) -> Result<(), Fault> {
+        Err(Fault::Denied)
+    }
+
+    fn server(&self) -> Option<String> {
+        self.server.map(str::to_owned)
+    }
+}
+
+/// Each tier of a server that doesn't answer cost its own two seconds.
+#[test]
+fn a_server_that_is_silent_for_one_tier_is_not_waited_for_again_for_another() {
+    for (servers, expected) in [([Some("a"), Some("a")], 1), ([Some("a"), Some("b")], 2), ([None, None], 2)] {
+        let (folder, asked) = (TempDir::new().unwrap(), Arc::<AtomicUsize>::default());
+        let tier = |place, server| Tier::new(Hushed { place, server, asked: Arc::clone(&asked) });
+        let builder = Memory::builder(folder.path()).tier(tier("first", servers[0])).tier(tier("second", servers[1]));
+        let memory = builder.open().unwrap();
+        (90..93).for_each(|n| assert_eq!(memory.eval(next::call(n)), n + 1));
+        assert_eq!(asked.load(Ordering::SeqCst), expected, "{servers:?}");
+    }
+}
