@@ -30,11 +30,10 @@ pub use arrays::meta::Order;
 pub(crate) use arrays::meta::{ArrayMeta, array_text, memory_order};
 pub use arrays::rounded::{Roundable, Step};
 pub(crate) use arrays::trust::{Known, Registration};
+pub use files::by_stamp::FileStamp;
 pub use files::file::FileContent;
-pub(crate) use files::file::absolute;
 pub(crate) use files::seen::{SeenFile, files_seen};
-pub(crate) use files::stamp::CLOCK_STEP;
-pub use files::stamp::FileStamp;
+pub(crate) use files::stamp::{CLOCK_STEP, absolute};
 pub(crate) use progress::Work;
 #[cfg(feature = "progress")]
 pub(crate) use progress::{Show, show_by};

@@ -1,24 +1,17 @@
 //! The content of a file as an argument.
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::OFlags;
-
+use crate::digest::files::read::ReadFile;
 use crate::digest::files::remembered::RememberedDigests;
 use crate::digest::files::seen::{SeenFile, see};
-use crate::digest::files::stamp::{FileId, Stamp, stat, status};
-use crate::digest::progress::Work;
-use crate::digest::tree::{LEAF, TreeHasher, leaf};
+use crate::digest::files::stamp::{FileId, Stamp, absolute, file_name, stat};
 use crate::digest::value::Digest;
 use crate::digest::values::content::ContentHash;
 use crate::digest::values::hasher::ContentHasher;
 use crate::digest::values::text::Text;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A file as an argument that is identified by its content, not by its path.
 ///
@@ -93,65 +86,6 @@ impl FileContent {
     }
 }
 
-/// A regular file that has been read through one descriptor, which said what it is, too.
-pub(crate) struct ReadFile {
-    /// Before it was read.
-    pub(crate) stamp: Stamp,
-    pub(crate) place: FileId,
-    len: u64,
-    pub(crate) digest: Digest,
-    /// Whether it stayed the same while it was read; if not, its times may be those of a content that it never had.
-    steady: bool,
-}
-
-impl ReadFile {
-    pub(crate) fn at(path: &Path) -> Result<Self> {
-        // A pipe that has taken the file's place would wait for somebody who writes to it. Of a regular file the flag
-        // means nothing.
-        let flags = OFlags::NONBLOCK.bits().cast_signed();
-        let file = File::options().read(true).custom_flags(flags).open(path);
-        let mut file = file.map_err(|error| Error::io("open", path, error))?;
-        let (stamp, place) = status(&file, path)?;
-        let work = Work::new("hashing", stamp.len);
-        let (len, tree) = read(&mut file, &work).map_err(|error| Error::io("read", path, error))?;
-        let steady = len == stamp.len && status(&file, path)?.0 == stamp;
-        Ok(Self { stamp, place, len, digest: file_text(len, tree), steady })
-    }
-}
-
-fn read(file: &mut File, work: &Work) -> std::io::Result<(u64, Digest)> {
-    let mut hasher = TreeHasher::new();
-    let mut buffer = vec![0; LEAF];
-    loop {
-        match fill(file, &mut buffer)? {
-            0 => return Ok((hasher.total(), hasher.finish())),
-            len => {
-                hasher.push(&buffer[..len]);
-                work.add(len as u64);
-            }
-        }
-    }
-}
-
-/// Reads until the buffer is full or the file ends: whole leaves are hashed faster.
-fn fill(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut len = 0;
-    while len < buffer.len() {
-        match file.read(&mut buffer[len..]) {
-            Ok(0) => break,
-            Ok(read) => len += read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(len)
-}
-
-/// The digest of a file: of a text with its length, and the digest of its bytes.
-fn file_text(len: u64, tree: Digest) -> Digest {
-    leaf(&[format!("file:{len}:").as_bytes(), &tree.to_bytes()].concat())
-}
-
 impl ContentHash for FileContent {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         see(|| SeenFile {
@@ -170,23 +104,14 @@ impl ContentHash for FileContent {
     }
 }
 
-/// The path as seen from the current folder of now: a function may run, and a file be looked at again, after that has changed.
-pub(crate) fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
-}
-
-/// The name of a file, for texts, which contain no path of this machine.
-pub(crate) fn file_name(path: &Path) -> &OsStr {
-    path.file_name().unwrap_or(path.as_os_str())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
     use std::time::Duration;
 
     use super::*;
-    use crate::digest::tree::tree;
+    use crate::digest::files::read::file_text;
+    use crate::digest::tree::{LEAF, leaf, tree};
     use crate::digest::values::content::digest;
 
     #[test]
@@ -271,23 +196,6 @@ mod tests {
         let missing = FileContent::open(dir.path().join("missing")).unwrap_err();
         assert_eq!(missing.kind(), crate::ErrorKind::Io);
         assert!(missing.to_string().contains("missing"));
-    }
-
-    #[test]
-    fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("pipe");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &path,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-            0,
-        )
-        .unwrap();
-        // Opened as after a look that has found a regular file there.
-        let error = ReadFile::at(&path).err().unwrap();
-        assert!(error.to_string().ends_with("is no regular file, expected a regular file"), "{error}");
     }
 
     #[test]

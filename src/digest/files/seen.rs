@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-use crate::digest::files::file::ReadFile;
+use crate::digest::files::read::ReadFile;
 use crate::digest::files::stamp::{FileId, Stamp, stat};
 use crate::digest::value::Digest;
 use crate::error::{Error, ErrorKind, Result};

@@ -91,6 +91,7 @@ mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::folder::survey::FileRole;
+    use crate::record::CODEC_NAMES;
 
     fn argument(name: &str, text: &str) -> Argument {
         Argument::new(name, Digest::of(b""), text)
@@ -128,11 +129,10 @@ mod tests {
             function in ".*",
             arguments in prop::collection::vec((".{0,40}", ".{0,120}"), 0..6),
             nonce in "[0-9a-f]{16}",
-            compressed in any::<bool>(),
+            codec in prop::sample::select(CODEC_NAMES),
         ) {
             let arguments: Vec<_> = arguments.iter().map(|(name, text)| argument(name, text)).collect();
             let key = Digest::of(function.as_bytes()).to_string();
-            let codec = if compressed { "npy.gz" } else { "npy" };
             let name = format!("{}-{key}.{nonce}.{codec}", stem(&function, &arguments));
             prop_assert!(name.len() <= NAME_MAX, "{} bytes", name.len());
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'), "{name}");

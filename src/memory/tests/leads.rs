@@ -7,6 +7,8 @@ use crate::Memory;
 use crate::digest::Digest;
 use crate::flight::{FlightOutcome, Look, Need};
 use crate::key::Key;
+use crate::memory::form::Owned;
+use crate::memory::turn::NeededCall;
 use crate::store::Locks;
 
 /// What is never found, and done when the closure says so.
@@ -142,4 +144,34 @@ fn whoever_waited_for_a_lock_looks_before_it_computes() {
         assert_eq!(waits.join().unwrap(), 1);
     });
     assert_eq!((RUNS.load(Ordering::SeqCst), patient.stats().hits()), (1, 1));
+}
+
+/// What a call prints that has waited a minute for another process. A test in a process of its own, of which it reads what
+/// it prints.
+#[test]
+fn a_call_that_waits_for_another_process_says_so_from_level_1_on() {
+    const LEVEL: &str = "NDCACHE_TEST_WAIT_LEVEL";
+    #[ndcache::cache]
+    fn awaited(n: u8) -> u8 {
+        n
+    }
+    if let Ok(level) = std::env::var(LEVEL) {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::builder(folder.path()).verbose(level.parse().unwrap()).open().unwrap();
+        let (engine, call) = (memory.0.as_ref().unwrap(), awaited::call(1));
+        let site = engine.site(&call).unwrap();
+        let need = NeededCall { engine, call: &call, site: &site, form: Owned };
+        return need.still_waits("process 1 (init)", Duration::from_secs(120));
+    }
+    let printed = |level: &str| {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let name = "memory::tests::leads::a_call_that_waits_for_another_process_says_so_from_level_1_on";
+        let output = child.args(["--exact", name, "--nocapture"]).env(LEVEL, level).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let line = printed("1");
+    let line = line.lines().find(|line| line.starts_with("ndcache: warning: ")).expect("a warning");
+    assert!(line.ends_with("awaited: still waiting for process 1 (init), for 120 s now"), "{line}");
+    assert!(!printed("0").contains("still waiting"));
 }
