@@ -83,7 +83,7 @@ mod tests {
         for (metadata, expected) in [
             (&b"ndcache"[..], true),
             (b"\xff\0ndcache-0123", true),
-            (b"eendcachende ndcach", false),
+            (b"eendcachinde ndcach", false),
             (b"ndcach", false),
             (b"", false),
             (b"ndcachndcache", true),
