@@ -59,11 +59,13 @@ const LENT: &str = "struct Ridge(Part);
 struct Part;
 impl algo::Model for Ridge { fn predict(&self) -> u8 { helper() } }
 impl algo::Scale for Part { fn scale(&self) -> u8 { deep() } }
-impl Own for Ridge { fn own(&self) -> u8 { unused() } }
+impl Own for Ridge { fn own(&self) -> u8 { near() } }
+impl Own for Part { fn own(&self) -> u8 { unused() } }
 impl Ridge { fn inherent(&self) -> u8 { unused() } }
 trait Own { fn own(&self) -> u8; }
 fn helper() -> u8 { 1 }
 fn deep() -> u8 { 1 }
+fn near() -> u8 { 1 }
 fn unused() -> u8 { 1 }
 ";
 
@@ -71,17 +73,21 @@ fn unused() -> u8 { 1 }
 fn a_type_that_is_lent_brings_the_impls_of_other_crates_traits() {
     let lent = |text: &str| reach(text, 1, "Ridge", Sought::Type);
     let expected = [
+        "<impl Own for Ridge>",
+        "<impl Own for Ridge>::own",
         "<impl algo::Model for Ridge>",
         "<impl algo::Model for Ridge>::predict",
         "<impl algo::Scale for Part>",
         "<impl algo::Scale for Part>::scale",
+        "Own",
         "Part",
         "deep",
         "helper",
+        "near",
     ];
     let found = lent(LENT);
     assert_eq!(names(&found), expected);
-    for (edit, is_counted) in [("helper", true), ("deep", true), ("unused", false)] {
+    for (edit, is_counted) in [("helper", true), ("deep", true), ("near", true), ("unused", false)] {
         let edited = LENT.replace(&format!("fn {edit}() -> u8 {{ 1 }}"), &format!("fn {edit}() -> u8 {{ 2 }}"));
         assert_eq!(lent(&edited).digest != found.digest, is_counted, "{edit}");
     }
