@@ -33,7 +33,9 @@ pub(crate) fn upstream(hides_types: bool, private: &TokenStream) -> TokenStream 
     }
     let known = with_sources(|sources| {
         let upstream = sources.upstream();
-        let types = if upstream.has_namesake { sources.index.types() } else { BTreeSet::new() };
+        let mut types = if upstream.has_namesake { sources.index.types() } else { BTreeSet::new() };
+        // No type's path: a list of none isn't the absence of one.
+        types.extend(upstream.has_namesake.then(|| "-".to_owned()));
         let [crates, types] =
             [&upstream.names, &types].map(|names| Vec::from_iter(names.iter().map(|it| &**it)).join(" "));
         Some((crates, sources.name.clone(), types))
