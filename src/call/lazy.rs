@@ -300,7 +300,7 @@ impl<A, R> Call<A, R> {
         match self.identity() {
             Ok(identity) => identity.outlines.get_or_init(|| {
                 let mut described = self.described(true);
-                // What counts of types has no words.
+                // What counts of types has a name and no words.
                 described.resize_with(identity.arguments.len(), Description::default);
                 described
             }),
@@ -322,7 +322,7 @@ impl<A, R> Call<A, R> {
     pub(crate) fn argument_texts(&self) -> Vec<String> {
         let known = self.known_identity().and_then(|identity| identity.outlines.get());
         let described = known.cloned().unwrap_or_else(|| self.described(false));
-        described.into_iter().map(|described| described.text).filter(|text| !text.is_empty()).collect()
+        described.into_iter().map(|described| described.text).collect()
     }
 
     /// Runs the function; also returns the name of a by-reference argument that it changed, if it did.
@@ -344,7 +344,8 @@ impl<A, R> Call<A, R> {
 
 impl<A, R> fmt::Debug for Call<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.function.path(), self.argument_texts().join(", "))
+        let texts: Vec<String> = self.described(false).into_iter().map(|described| described.text).collect();
+        write!(f, "{}({})", self.function.path(), texts.join(", "))
     }
 }
 

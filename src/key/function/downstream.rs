@@ -9,8 +9,7 @@
 use super::Function;
 use crate::digest::{DerivedType, Digest, SeenTypes};
 use crate::error::Result;
-use crate::key::object;
-use crate::key::{ArgumentDigest, CodeScope};
+use crate::key::{ArgumentDigest, CodeScope, object};
 
 /// The argument under which the build counts.
 const BUILD: &str = "code of the program";
